@@ -106,6 +106,27 @@ pub fn database_mut<'e>(parts: &'e mut Parts, name: &str, span: Span) -> &'e mut
     )
 }
 
+/// The database with this name in a namespace of a cluster, created if there is none yet.
+pub fn database_in<'e>(
+    parts: &'e mut Parts,
+    name: &str,
+    namespace: Option<&str>,
+    span: Span,
+) -> &'e mut Database {
+    let database = find_or_push(
+        &mut parts.databases,
+        |d| {
+            let other = d.namespace.as_deref();
+            d.name == name && (other.is_none() || namespace.is_none() || other == namespace)
+        },
+        || Database::named(name, Some(span)),
+    );
+    if database.namespace.is_none() {
+        database.namespace = namespace.map(str::to_owned);
+    }
+    database
+}
+
 /// The breaker of `owner` with this name, created at `span` if there is none yet.
 pub fn breaker_mut<'e>(parts: &'e mut Parts, owner: &Owner, name: &str, span: Span) -> &'e mut Breaker {
     find_or_push(

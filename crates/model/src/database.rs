@@ -28,6 +28,8 @@ pub struct Database {
     pub name: String,
     /// Place of its name.
     pub span: Option<Span>,
+    /// The namespace of its pods, where it runs in a cluster and that is known.
+    pub namespace: Option<String>,
     /// Engine.
     pub engine: Option<Fact<Engine>>,
     /// Engine version.
@@ -74,6 +76,7 @@ impl Database {
         Database {
             name: name.into(),
             span,
+            namespace: None,
             engine: None,
             version: None,
             tier: None,

@@ -70,7 +70,7 @@ fn a_host_that_is_something_else_contradicts_the_only_database() {
     assert_eq!(with_host(&variable("DB_HOST", "db"), pods), None);
     let other = variable("INSTANCE_CONNECTION_NAME", "p:europe-west1:billing");
     assert_eq!(with_host(&other, ""), None);
-    let driver = variable("DATABASE_URL", "mysql+pymysql://api@10.30.0.5/orders");
+    let driver = variable("DATABASE_URL", "mysql://api@10.30.0.5/orders");
     assert_eq!(with_host(&driver, ""), None);
 }
 
@@ -135,6 +135,26 @@ fn a_name_of_the_database_is_a_link() {
     // A name that is only similar is likely, and not critical.
     let similar = with_host(&variable("DB_HOST", "ledger.db.internal"), "");
     assert_eq!(similar.map(|(severity, ..)| severity), Some(Severity::High));
+}
+
+#[test]
+fn databases_of_one_name_in_two_namespaces_are_two() {
+    let cluster = |namespace: &str, connections: u32| {
+        format!(
+            "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {{name: db, namespace: {namespace}}}\nspec: {{instances: 3, postgresql: {{parameters: {{max_connections: '{connections}'}}}}}}\n"
+        )
+    };
+    let api = deployment("api", &variable("DB_HOST", "db-rw"), "");
+    let beta = deployment("beta", &variable("DB_HOST", "db-rw.other.svc"), "");
+    let wanted = |clusters: &[String]| -> Vec<f64> {
+        let text = clusters.join("---\n");
+        let report = judged(&[("db.yaml", &text), ("a.yaml", &api), ("b.yaml", &beta)]);
+        let found = of_rule(&report, "database-connection-exhaustion");
+        found.iter().map(|f| f.figures["wanted"].value).collect()
+    };
+    assert_eq!(wanted(&[cluster("shop", 100)]), [300.0]);
+    assert_eq!(wanted(&[cluster("shop", 100), cluster("other", 1000)]), [300.0]);
+    assert_eq!(wanted(&[cluster("elsewhere", 100)]), [0.0; 0]);
 }
 
 #[test]

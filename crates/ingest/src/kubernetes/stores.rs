@@ -86,7 +86,7 @@ fn cloud_native(object: &Object<'_>, parts: &mut Parts) {
         .at("spec/bootstrap/recovery")
         .filter(|node| !node.is_null());
     let image = object.at("spec/imageName").and_then(super::container::image);
-    let database = parts::database_mut(parts, name, object.span);
+    let database = parts::database_in(parts, name, object.id.namespace.as_deref(), object.span);
     database.engine = Some(Fact::declared(Engine::PostgreSql, object.span));
     fill(&mut database.version, image.and_then(|i| i.tag).map(version));
     for host in ["rw", "ro", "r"] {
@@ -166,7 +166,7 @@ fn zalando(object: &Object<'_>, parts: &mut Parts) {
         .map(|user| format!("{user}.{name}.credentials.postgresql.acid.zalan.do"))
         .collect();
     makes(object, secrets, parts);
-    let database = parts::database_mut(parts, name, object.span);
+    let database = parts::database_in(parts, name, object.id.namespace.as_deref(), object.span);
     database.engine = Some(Fact::declared(Engine::PostgreSql, object.span));
     fill(
         &mut database.version,
@@ -274,6 +274,7 @@ fn hosts(workload: &Workload, selected: &Selected<'_>, parts: &Parts) -> Vec<Fac
 struct Found {
     server: Server,
     name: String,
+    namespace: Option<String>,
     span: Span,
     whole: bool,
     replicas: Option<Fact<u32>>,
@@ -294,6 +295,7 @@ impl Found {
         Found {
             server,
             name: workload.id.name.clone(),
+            namespace: workload.id.namespace.clone(),
             span: workload.span,
             whole: workload.completeness == Completeness::Whole,
             replicas: workload.replicas.clone(),
@@ -308,7 +310,7 @@ impl Found {
     fn push(self, parts: &mut Parts) {
         match self.server {
             Server::Postgres | Server::MySql => {
-                let database = parts::database_mut(parts, &self.name, self.span);
+                let database = parts::database_in(parts, &self.name, self.namespace.as_deref(), self.span);
                 let engine = if self.server == Server::Postgres {
                     Engine::PostgreSql
                 } else {

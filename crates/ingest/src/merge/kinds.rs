@@ -261,6 +261,10 @@ impl Merged for cofferdam_model::database::Database {
         self.name.clone()
     }
 
+    fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
     fn is_same(&self, _later: &Self) -> bool {
         true
     }
@@ -270,6 +274,7 @@ impl Merged for cofferdam_model::database::Database {
     }
 
     fn lay_over(&mut self, later: Self, over: &mut Over<'_>) {
+        self.namespace = self.namespace.take().or(later.namespace);
         self.span = self.span.or(later.span);
         set_all!(over, self, later: engine, version, tier, memory, max_connections, reserved_connections,
             shared_buffers, work_mem, multi_zone, public, open_to_all, tls_required, deletion_protection, on_delete);

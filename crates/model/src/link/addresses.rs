@@ -79,9 +79,11 @@ pub(super) enum Target {
 
 /// Databases and poolers by their hosts.
 pub(super) struct Addresses {
-    databases: HashMap<String, DatabaseId>,
+    databases: HashMap<String, Vec<DatabaseId>>,
     /// The same by their names without words for environments, and without separators.
-    similar: HashMap<String, DatabaseId>,
+    similar: HashMap<String, Vec<DatabaseId>>,
+    /// The namespace of each database.
+    namespaces: Vec<Option<String>>,
     poolers: HashMap<String, usize>,
     services: HashMap<String, Vec<usize>>,
     workloads: HashMap<String, Vec<usize>>,
@@ -90,19 +92,25 @@ pub(super) struct Addresses {
 
 impl Addresses {
     pub(super) fn of_databases(env: &Environment) -> Addresses {
-        let mut databases = HashMap::new();
-        let mut similar = HashMap::new();
+        let mut databases: HashMap<String, Vec<DatabaseId>> = HashMap::new();
+        let mut similar: HashMap<String, Vec<DatabaseId>> = HashMap::new();
+        let add = |all: &mut HashMap<String, Vec<DatabaseId>>, host: String, at: usize| {
+            let known = all.entry(host).or_default();
+            if !known.contains(&DatabaseId(at)) {
+                known.push(DatabaseId(at));
+            }
+        };
         let affixes = Affixes::new(&env.name, std::iter::empty());
         for (at, database) in env.databases.iter().enumerate() {
             let hosts = database.hosts.iter().filter_map(|h| host_in(&h.value));
             let aliases = database.aliases.iter().cloned();
             for host in hosts.chain(aliases).chain([database.name.to_ascii_lowercase()]) {
-                databases.entry(host).or_insert(DatabaseId(at));
+                add(&mut databases, host, at);
             }
             let bare = affixes
                 .strip(&database.name)
                 .unwrap_or_else(|| fold(&database.name));
-            similar.entry(bare).or_insert(DatabaseId(at));
+            add(&mut similar, bare, at);
         }
         let mut services: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, port) in env.service_ports.iter().enumerate() {
@@ -121,6 +129,7 @@ impl Addresses {
         Addresses {
             databases,
             similar,
+            namespaces: env.databases.iter().map(|d| d.namespace.clone()).collect(),
             poolers: HashMap::new(),
             services,
             workloads,
@@ -169,7 +178,7 @@ impl Addresses {
     /// Records that a host is a database's.
     pub(super) fn learn(&mut self, host: &str, id: DatabaseId) {
         if !is_local(host) {
-            self.databases.entry(host.to_owned()).or_insert(id);
+            self.databases.entry(host.to_owned()).or_insert_with(|| vec![id]);
         }
     }
 
@@ -185,16 +194,35 @@ impl Addresses {
 
     /// The database with this host or name.
     pub(super) fn named(&self, host: &str) -> Option<(DatabaseId, Reached)> {
+        self.named_in(host, None)
+    }
+
+    /// The same in a namespace, if that is known.
+    fn named_in(&self, host: &str, namespace: Option<&str>) -> Option<(DatabaseId, Reached)> {
         let first = host.split('.').next().unwrap_or(host);
         let is_whole = inside(host).is_some() || ENDPOINTS.iter().any(|end| host.ends_with(end));
-        let whole = (self.databases.get(host)).or_else(|| self.databases.get(first).filter(|_| is_whole));
+        let pick = |all: &HashMap<String, Vec<DatabaseId>>, key: &str| {
+            all.get(key).and_then(|found| self.in_namespace(found, namespace))
+        };
+        let whole = pick(&self.databases, host).or_else(|| pick(&self.databases, first).filter(|_| is_whole));
         if let Some(id) = whole {
-            return Some((*id, Reached::Named));
+            return Some((id, Reached::Named));
         }
-        let similar = (self.databases.get(first))
-            .or_else(|| self.similar.get(first))
-            .or_else(|| self.similar.get(&fold(host)).filter(|_| first == host));
-        similar.map(|id| (*id, Reached::Similar))
+        let similar = pick(&self.databases, first)
+            .or_else(|| pick(&self.similar, first))
+            .or_else(|| pick(&self.similar, &fold(host)).filter(|_| first == host));
+        similar.map(|id| (id, Reached::Similar))
+    }
+
+    /// The database of that namespace among several of one name; without a known namespace the first one.
+    fn in_namespace(&self, found: &[DatabaseId], namespace: Option<&str>) -> Option<DatabaseId> {
+        let of = |id: &&DatabaseId| self.namespaces[id.0].as_deref();
+        let Some(namespace) = namespace else {
+            return found.first().copied();
+        };
+        (found.iter().find(|id| of(id) == Some(namespace)))
+            .or_else(|| found.iter().find(|id| of(id).is_none()))
+            .copied()
     }
 
     /// Where a host leads from a namespace.
@@ -204,9 +232,6 @@ impl Addresses {
 
     /// The same, with the number of aliases that are followed.
     fn target_within(&self, host: &str, namespace: Option<&str>, env: &Environment, left: usize) -> Target {
-        if let Some(id) = self.databases.get(host) {
-            return Target::Database(*id, Reached::Named);
-        }
         let Some((first, other)) = inside(host) else {
             return match self.named(host) {
                 Some((id, reached)) => Target::Database(id, reached),
@@ -229,7 +254,7 @@ impl Addresses {
             let host = alias.value.trim_end_matches('.').to_ascii_lowercase();
             return self.target_within(&host, service.and_then(|s| s.id.namespace.as_deref()), env, left);
         }
-        if let Some((id, reached)) = self.named(host) {
+        if let Some((id, reached)) = self.named_in(host, namespace) {
             return Target::Database(id, reached);
         }
         let is_workload = || {
@@ -276,9 +301,9 @@ impl Addresses {
     fn instance(&self, names: &[&str]) -> Target {
         let found = names
             .iter()
-            .find_map(|name| self.databases.get(&name.to_ascii_lowercase()));
+            .find_map(|name| self.databases.get(&name.to_ascii_lowercase())?.first().copied());
         match found {
-            Some(id) => Target::Database(*id, Reached::Named),
+            Some(id) => Target::Database(id, Reached::Named),
             None if names.is_empty() => Target::Open,
             None => Target::Other,
         }

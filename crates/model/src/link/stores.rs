@@ -78,11 +78,16 @@ pub(super) fn link(env: &mut Environment) {
         })
         .collect();
     let open = Open::of(env, &targets, &poolers_of);
-    let Parts { pools, databases, .. } = &mut env.parts;
+    let Parts {
+        pools,
+        databases,
+        services,
+        ..
+    } = &mut env.parts;
     let of_sql = pools.iter_mut().zip(targets.into_iter().zip(poolers_of));
     for (pool, (target, pooler)) in of_sql.filter(|(p, _)| p.target == PoolTarget::Sql) {
         let found = match target {
-            Target::Open if open.may_be_only(pool, databases) => {
+            Target::Open if open.may_be_only(pool, services, databases) => {
                 addresses.only().map(|id| (id, Reached::Only))
             }
             Target::Open | Target::Other => None,
@@ -163,22 +168,33 @@ impl Open {
     }
 
     /// Whether the only database may be the one of this pool.
-    fn may_be_only(&self, pool: &Pool, databases: &[Database]) -> bool {
+    fn may_be_only(&self, pool: &Pool, services: &[Service], databases: &[Database]) -> bool {
         let host = pool.host.as_ref().filter(|h| !is_local(&h.value));
+        let service = pool.owner.service.map(|id| &services[id.0]);
         databases.first().is_some_and(|database| {
             let known = database.hosts.is_empty() || host.is_none();
-            known && !(host.is_some() && self.are_others) && speaks(pool, database)
+            known && !(host.is_some() && self.are_others) && speaks(pool, service, database)
         })
     }
 }
 
-/// Whether the driver of a pool can be one for this database, as far as both are known.
-fn speaks(pool: &Pool, database: &Database) -> bool {
-    let (Some(driver), Some(engine)) = (&pool.driver, &database.engine) else {
+/// Whether the driver of a pool and the addresses in the variables of its service can be those of this database, as far as
+/// they are known.
+fn speaks(pool: &Pool, service: Option<&Service>, database: &Database) -> bool {
+    let Some(engine) = &database.engine else {
         return true;
     };
-    let driver = driver.value.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| driver.contains(word));
+    let schemes = service.into_iter().flat_map(|service| &service.variables);
+    let schemes = schemes
+        .filter(|(name, _)| SQL_VARIABLES.contains(&fold(name).as_str()))
+        .filter_map(|(_, variable)| Some(variable.value.value.text()?.split_once("://")?.0));
+    let mut words: Vec<String> = schemes.map(str::to_ascii_lowercase).collect();
+    words.extend(
+        pool.driver
+            .as_ref()
+            .map(|driver| driver.value.to_ascii_lowercase()),
+    );
+    let has = |wanted: &[&str]| (words.iter()).any(|word| wanted.iter().any(|wanted| word.contains(wanted)));
     match engine.value {
         Engine::PostgreSql | Engine::RdsPostgreSql | Engine::AuroraPostgreSql => {
             !has(&["mysql", "maria", "mssql", "sqlserver"])
