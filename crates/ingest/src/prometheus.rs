@@ -6,6 +6,7 @@ use crate::facts::NodeFacts as _;
 use crate::objectives;
 use crate::promql;
 use cofferdam_model::alerts::{Alert, MetricSource, PrometheusTiming, Timing};
+use cofferdam_model::workload::ServicePort;
 use cofferdam_model::{Fact, Owner, Parts, Span, units};
 use cofferdam_syntax::tree::{Node, Style, Value};
 use std::collections::BTreeMap;
@@ -183,6 +184,7 @@ fn server(node: &Node, parts: &mut Parts) {
                 interval: duration(job.get("scrape_interval")).or_else(|| scrape.clone()),
                 metrics: Vec::new(),
                 reads: Vec::new(),
+                services: None,
             });
         }
     }
@@ -220,6 +222,7 @@ fn group_of(group: &Node, owner: &Owner, parts: &mut Parts) {
             interval: interval.clone(),
             metrics: recorded,
             reads,
+            services: None,
         });
     }
 }
@@ -320,13 +323,30 @@ fn promised(rule: &Node) -> Option<Fact<Duration>> {
     })
 }
 
+/// The jobs of a monitor of Kubernetes Services. Source: Prometheus Operator documentation, `jobLabel`.
+fn jobs_of<'p>(source: &'p MetricSource, services: &'p [ServicePort]) -> impl Iterator<Item = &'p str> {
+    let scraped = source.services.as_ref().filter(|s| !s.selector.is_empty());
+    scraped.into_iter().flat_map(move |scraped| {
+        let selected = services.iter().filter(|s| scraped.selector.matches(&s.labels));
+        selected.map(|service| {
+            let label = scraped.job_label.as_ref().and_then(|key| service.labels.get(key));
+            label.map_or(service.id.name.as_str(), |label| label.value.as_str())
+        })
+    })
+}
+
 /// Gives every alert the settings of the server and of Alertmanager, once all have been read.
 pub(crate) fn finish(parts: &mut Parts) {
     let defaults = &parts.alert_defaults;
     // A group of recording rules has the interval of its evaluation, not of a scrape.
     let (recorded, scraped): (Vec<&MetricSource>, Vec<&MetricSource>) =
         parts.metric_sources.iter().partition(|s| !s.metrics.is_empty());
-    let jobs: BTreeMap<&str, &MetricSource> = scraped.iter().map(|s| (s.name.as_str(), *s)).collect();
+    let mut jobs: BTreeMap<&str, &MetricSource> = scraped.iter().map(|s| (s.name.as_str(), *s)).collect();
+    for source in &scraped {
+        for job in jobs_of(source, &parts.service_ports) {
+            jobs.entry(job).or_insert(source);
+        }
+    }
     let recorders: BTreeMap<&str, &MetricSource> = recorded
         .iter()
         .flat_map(|s| s.metrics.iter().map(move |m| (m.value.as_str(), *s)))

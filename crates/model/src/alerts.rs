@@ -1,6 +1,7 @@
 //! Alerts and objectives: what is watched, how long an alert takes, and which failures it would miss.
 
 use crate::owner::Owner;
+use crate::scaling::Selector;
 use crate::source::Fact;
 use crate::units::Share;
 use cofferdam_syntax::Span;
@@ -226,6 +227,17 @@ pub struct MetricSource {
     pub metrics: Vec<Fact<String>>,
     /// Values of labels that recording rules select by: the jobs and services whose metrics they read.
     pub reads: Vec<String>,
+    /// The Kubernetes Services that it scrapes, which name its jobs.
+    pub services: Option<ScrapedServices>,
+}
+
+/// The Kubernetes Services that a ServiceMonitor scrapes.
+#[derive(Debug, Clone)]
+pub struct ScrapedServices {
+    /// Their labels.
+    pub selector: Selector,
+    /// The label of theirs whose value is the job (`jobLabel`); without it a Service's name is.
+    pub job_label: Option<String>,
 }
 
 /// Where logs go and how long they are kept.

@@ -39,6 +39,7 @@ pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
         interval,
         metrics: Vec::new(),
         reads: Vec::new(),
+        services: None,
     };
     match parts.metric_sources.iter_mut().find(|s| s.name == source.name) {
         Some(known) => {

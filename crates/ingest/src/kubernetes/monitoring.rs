@@ -6,8 +6,9 @@ use crate::alertmanager;
 use crate::facts::NodeFacts as _;
 use crate::objectives::{generated, hundredths, indicator, sloth};
 use crate::prometheus;
-use cofferdam_model::alerts::{MetricSource, Slo};
+use cofferdam_model::alerts::{MetricSource, ScrapedServices, Slo};
 use cofferdam_model::delivery::{DanglingKind, Reference};
+use cofferdam_model::scaling::Selector;
 use cofferdam_model::{Fact, Owner, Parts, Share};
 use cofferdam_syntax::tree::Node;
 use cofferdam_syntax::yaml;
@@ -124,12 +125,22 @@ fn scraped(object: &Object<'_>, path: &str, parts: &mut Parts) {
         .iter()
         .filter_map(|e| duration(e.get("interval")).or_else(|| duration(e.get("scrape_interval"))));
     let interval = intervals.min_by_key(|fact| fact.value);
+    let of_services = matches!(object.id.kind.as_str(), "ServiceMonitor" | "VMServiceScrape");
     parts.metric_sources.push(MetricSource {
         name: object.id.name.clone(),
         span: object.span,
         interval,
         metrics: Vec::new(),
         reads: Vec::new(),
+        services: of_services.then(|| ScrapedServices {
+            selector: object
+                .at("spec/selector")
+                .map_or_else(Selector::default, selector),
+            job_label: object
+                .at("spec/jobLabel")
+                .and_then(Node::as_str)
+                .map(str::to_owned),
+        }),
     });
 }
 
@@ -204,6 +215,24 @@ mod tests {
             env.metric_sources[0].interval.as_ref().unwrap().value.as_secs(),
             15
         );
+    }
+
+    #[test]
+    fn a_job_has_the_interval_of_the_monitor_of_its_service() {
+        let scrape = |more: &str, job: &str| {
+            let env = super::super::tests::finished(&format!(
+                "apiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {{name: m}}\nspec: {{selector: {{matchLabels: {{app: web}}}}, endpoints: [{{port: http, interval: 15s}}]{more}}}\n---\napiVersion: v1\nkind: Service\nmetadata: {{name: web-metrics, labels: {{app: web, team: shop}}}}\nspec: {{selector: {{app: web}}}}\n---\napiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {{name: r}}\nspec: {{groups: [{{name: g, rules: [{{alert: A, expr: 'up{{job=\"{job}\"}} == 0'}}]}}]}}\n"
+            ));
+            match &env.alerts[0].timing {
+                cofferdam_model::alerts::Timing::Prometheus(timing) => {
+                    timing.scrape.as_ref().map(|fact| fact.value.as_secs())
+                }
+                _ => None,
+            }
+        };
+        assert_eq!(scrape("", "web-metrics"), Some(15));
+        assert_eq!(scrape("", "other"), None);
+        assert_eq!(scrape(", jobLabel: team", "shop"), Some(15));
     }
 
     #[test]

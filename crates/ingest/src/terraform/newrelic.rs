@@ -429,6 +429,7 @@ fn monitor(resource: &Resource, parts: &mut Parts) {
         interval: period,
         metrics: vec![Fact::declared("SyntheticCheck".to_owned(), header(resource))],
         reads: Vec::new(),
+        services: None,
     });
 }
 
