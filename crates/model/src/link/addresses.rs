@@ -8,7 +8,7 @@ use crate::database::Reached;
 use crate::owner::DatabaseId;
 use crate::platform::{Environment, Service};
 use crate::workload::{Container, ServicePort, Workload};
-use std::collections::HashMap;
+use cofferdam_syntax::hash::HashMap;
 
 /// Hosts that are the pod itself: a proxy beside the process.
 const LOCAL: [&str; 4] = ["localhost", "127.0.0.1", "::1", "0.0.0.0"];
@@ -92,8 +92,8 @@ pub(super) struct Addresses {
 
 impl Addresses {
     pub(super) fn of_databases(env: &Environment) -> Addresses {
-        let mut databases: HashMap<String, Vec<DatabaseId>> = HashMap::new();
-        let mut similar: HashMap<String, Vec<DatabaseId>> = HashMap::new();
+        let mut databases: HashMap<String, Vec<DatabaseId>> = HashMap::default();
+        let mut similar: HashMap<String, Vec<DatabaseId>> = HashMap::default();
         let add = |all: &mut HashMap<String, Vec<DatabaseId>>, host: String, at: usize| {
             let known = all.entry(host).or_default();
             if !known.contains(&DatabaseId(at)) {
@@ -112,14 +112,14 @@ impl Addresses {
                 .unwrap_or_else(|| fold(&database.name));
             add(&mut similar, bare, at);
         }
-        let mut services: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut services: HashMap<String, Vec<usize>> = HashMap::default();
         for (at, port) in env.service_ports.iter().enumerate() {
             services
                 .entry(port.id.name.to_ascii_lowercase())
                 .or_default()
                 .push(at);
         }
-        let mut workloads: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut workloads: HashMap<String, Vec<usize>> = HashMap::default();
         for (at, workload) in env.workloads.iter().enumerate() {
             workloads
                 .entry(workload.id.name.to_ascii_lowercase())
@@ -130,7 +130,7 @@ impl Addresses {
             databases,
             similar,
             namespaces: env.databases.iter().map(|d| d.namespace.clone()).collect(),
-            poolers: HashMap::new(),
+            poolers: HashMap::default(),
             services,
             workloads,
             only: (env.databases.len() == 1).then_some(DatabaseId(0)),
@@ -139,7 +139,7 @@ impl Addresses {
 
     pub(super) fn new(env: &Environment) -> Addresses {
         let mut addresses = Addresses::of_databases(env);
-        let mut selected: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+        let mut selected: HashMap<(&str, &str), Vec<usize>> = HashMap::default();
         for (at, port) in env.service_ports.iter().enumerate() {
             if let Some((key, value)) = port.selector.iter().next() {
                 selected.entry((key, &value.value)).or_default().push(at);
