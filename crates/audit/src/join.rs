@@ -2,6 +2,7 @@
 //! one line, or in copies of one file, is reported once.
 
 mod known;
+mod same;
 mod twins;
 
 use crate::finding::{Finding, Location, Severity, Unjudged};
@@ -11,6 +12,7 @@ use cofferdam_model::{FileId, ProjectId, SourceMap, Span};
 use cofferdam_syntax::hash::{HashMap, HashSet};
 use known::{Copies, Known};
 use rayon::prelude::*;
+use same::{are_on_other_clusters, are_variants, is_known};
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::ffi::OsString;
@@ -107,35 +109,6 @@ fn name_once(finding: &mut Finding) {
     }
     let mut seen = HashSet::with_capacity_and_hasher(finding.elsewhere.len(), Default::default());
     finding.elsewhere.retain(|one| seen.insert(one.clone()));
-}
-
-/// Whether one environment has both, in two places: then they are two objects with one name. What `a` has absorbed may
-/// be at the place of `b`.
-fn are_two(a: &Finding, b: &Finding) -> bool {
-    let place = |finding: &Finding| finding.locations.first().map(|l| l.span);
-    let both = a.environments.iter().any(|name| b.environments.contains(name))
-        && !are_variants(a, b)
-        && !are_on_other_clusters(a, b);
-    both && matches!((place(a), place(b)), (Some(one), Some(other)) if one != other && !a.also_at.contains(&other))
-}
-
-/// Whether two findings are of variants that are never installed together.
-fn are_variants(a: &Finding, b: &Finding) -> bool {
-    are_disjoint(&a.variants, &b.variants)
-}
-
-/// Whether two findings are of different clusters.
-fn are_on_other_clusters(a: &Finding, b: &Finding) -> bool {
-    are_disjoint(&a.clusters, &b.clusters)
-}
-
-/// Whether both are known and have nothing in common.
-fn are_disjoint(a: &BTreeSet<Option<String>>, b: &BTreeSet<Option<String>>) -> bool {
-    is_known(a) && is_known(b) && a.is_disjoint(b)
-}
-
-fn is_known(names: &BTreeSet<Option<String>>) -> bool {
-    !names.is_empty() && !names.contains(&None)
 }
 
 /// Whether both list the same things of two clusters of one environment: the lists are those of one of them.

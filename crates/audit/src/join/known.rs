@@ -3,7 +3,8 @@
 //! Usually there are a few, which are compared one by one. A file with thousands of secrets of one name has thousands: they
 //! are put into groups of which one comparison decides, so that the time grows with their number and not with its square.
 
-use super::{Finding, are_disjoint, are_two};
+use super::same::{are_disjoint, are_two};
+use crate::finding::Finding;
 use cofferdam_model::{FileId, Span};
 use cofferdam_syntax::hash::HashMap;
 use std::collections::BTreeSet;

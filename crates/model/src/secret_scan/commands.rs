@@ -52,6 +52,10 @@ impl Command {
             && (!word.starts_with('-')
                 || word.len() > 2 && part == Part::Whole && !word.starts_with("--") && quoted)
         {
+            if part == Part::Literal && word.ends_with('=') {
+                self.expected = Some((Part::Quoted, name, key));
+                return None;
+            }
             let fits = part != Part::Quoted || quoted;
             return fits.then(|| argument(word, 0, part, (name, key))).flatten();
         }
@@ -105,10 +109,15 @@ impl Command {
                 return argument(word, at, Part::Header, (name.to_owned(), String::new()));
             }
             if let Some(takes) = self.takes(name).filter(|takes| takes.next) {
-                if value.is_empty() && takes.part == Part::Literal {
+                if takes.part == Part::Literal && word.ends_with('=') {
                     // A quote is between them.
+                    let part = if value.is_empty() {
+                        takes.part
+                    } else {
+                        Part::Quoted
+                    };
                     let (name, key) = self.names(name);
-                    self.expected = Some((takes.part, name, key));
+                    self.expected = Some((part, name, key));
                     return None;
                 }
                 return argument(word, at, takes.part, self.names(name));
@@ -116,6 +125,9 @@ impl Command {
             let stores = self.program.map_or("", |program| program.pairs);
             let is_stored = start == 0 && !stores.is_empty() && self.has(stores) && !name.starts_with('-');
             if is_stored || named(bare).is_some() || bare == "sonar.login" {
+                if value.is_empty() && is_stored {
+                    self.expected = Some((Part::Quoted, bare.to_owned(), bare.to_owned()));
+                }
                 let end = end_of_value(value);
                 // OpenSSL says where the password comes from.
                 let skip = if value.starts_with("pass:") { 5 } else { 0 };

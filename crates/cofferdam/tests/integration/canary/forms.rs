@@ -47,7 +47,7 @@ pub(super) const FORMS: &[(&str, &str)] = &[
     ),
     (
         "piped.sh",
-        "echo '@@' | docker login -u app --password-stdin\necho \"app:@@\" | chpasswd\n",
+        "echo '@@' | docker login -u app --password-stdin\necho \"app:@@\" | chpasswd\necho @@ | sudo -S ls\n",
     ),
     (
         "commands.yaml",
@@ -81,7 +81,7 @@ pub(super) const FORMS: &[(&str, &str)] = &[
         "kubectl create secret generic a --from-literal=b=@@\nredis-cli AUTH @@\nmysqladmin -u root password @@\noc login -u app -p @@\n\
          twine upload -u app -p @@ dist/*\nlftp -u app,@@ host\nipmitool -P @@ -H host\naz keyvault secret set --name a --value @@\n\
          aws ssm put-parameter --type SecureString --value @@\ngh secret set A --body @@\nfly secrets set A=@@\nsnyk auth @@\n\
-         doctl auth init -t @@\ncurl -b \"session=@@\" https://x\necho @@ | sudo -S ls\nexport PASS=$(echo @@ | base64)\n",
+         doctl auth init -t @@\ncurl -b \"session=@@\" https://x\nexport PASS=$(echo @@ | base64)\n",
     ),
     (
         "calls.py",

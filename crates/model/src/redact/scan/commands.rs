@@ -109,7 +109,7 @@ impl Scanner<'_> {
                 self.judge(start + found.range.start..end.max(start + found.range.end), level);
             }
             // A comma between them.
-            if lftp && last_but_one == "-u" && text[..at].ends_with(',') {
+            if lftp && last_but_one == "-u" && text[..at].trim_end_matches(['"', '\'']).ends_with(',') {
                 self.judge(start..start + word.len(), Level::Password);
             }
             // A quote between the name of the user and the password.

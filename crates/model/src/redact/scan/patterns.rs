@@ -122,33 +122,22 @@ impl Scanner<'_> {
                 return;
             };
             let body = start + quote.len();
+            let before = self.text(from..start).trim_end();
             let Some(length) = self.closing(body..line.end, quote) else {
+                // It closes nowhere, or the quote that opens is missing and this one closes.
+                let word = before.rfind([' ', ',', '(']).map_or(0, |at| at + 1);
+                if let Some(level) = self.of_call(before) {
+                    self.judge(body..line.end, level);
+                } else if let Some(level) = self.of_call(before[..word].trim_end()) {
+                    self.judge(from + word..start, level);
+                }
                 return;
             };
             let end = body + length;
             at = end + quote.len();
             let text = self.text(body..end);
-            let before = self.text(from..start).trim_end();
-            if self.format == Format::Code
-                && let Some(callee) = before.strip_suffix('b').unwrap_or(before).strip_suffix('(')
-                && !text.is_empty()
-            {
-                let name = callee
-                    .rsplit(|c: char| !c.is_alphanumeric() && c != '_')
-                    .next()
-                    .unwrap_or("");
-                let level = if name == "Fernet" {
-                    Some(Level::Password)
-                } else {
-                    names::level(name)
-                };
-                if let Some(level) = level.filter(|_| !name.starts_with("get") && !name.starts_with("input"))
-                {
-                    self.judge(body..end, level);
-                }
-            }
-            if self.format == Format::Code && is_password_of_login(before) {
-                self.judge(body..end, Level::Password);
+            if let Some(level) = self.of_call(before).filter(|_| !text.is_empty()) {
+                self.judge(body..end, level);
             }
             let Some(level) = names::level(text) else {
                 continue;
@@ -180,6 +169,22 @@ impl Scanner<'_> {
                 self.judge(inner..inner + length, level);
             }
         }
+    }
+
+    /// The level of the argument of a call behind a text: `SecretStr(`, `Fernet(b`, `login("bob", `.
+    fn of_call(&self, before: &str) -> Option<Level> {
+        if self.format != Format::Code {
+            return None;
+        }
+        if is_password_of_login(before) {
+            return Some(Level::Password);
+        }
+        let callee = before.strip_suffix('b').unwrap_or(before).strip_suffix('(')?;
+        let name = callee.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+        if name == "Fernet" {
+            return Some(Level::Password);
+        }
+        names::level(name).filter(|_| !name.starts_with("get") && !name.starts_with("input"))
     }
 
     /// A quoted text at the start of a range.

@@ -1,0 +1,33 @@
+//! Whether two findings are about one thing or about two, by their environments, variants, clusters and places.
+
+use crate::finding::Finding;
+use std::collections::BTreeSet;
+
+/// Whether one environment has both, in two places: then they are two objects with one name. What `a` has absorbed may
+/// be at the place of `b`.
+pub(super) fn are_two(a: &Finding, b: &Finding) -> bool {
+    let place = |finding: &Finding| finding.locations.first().map(|l| l.span);
+    let both = a.environments.iter().any(|name| b.environments.contains(name))
+        && !are_variants(a, b)
+        && !are_on_other_clusters(a, b);
+    both && matches!((place(a), place(b)), (Some(one), Some(other)) if one != other && !a.also_at.contains(&other))
+}
+
+/// Whether two findings are of variants that are never installed together.
+pub(super) fn are_variants(a: &Finding, b: &Finding) -> bool {
+    are_disjoint(&a.variants, &b.variants)
+}
+
+/// Whether two findings are of different clusters.
+pub(super) fn are_on_other_clusters(a: &Finding, b: &Finding) -> bool {
+    are_disjoint(&a.clusters, &b.clusters)
+}
+
+/// Whether both are known and have nothing in common.
+pub(super) fn are_disjoint(a: &BTreeSet<Option<String>>, b: &BTreeSet<Option<String>>) -> bool {
+    is_known(a) && is_known(b) && a.is_disjoint(b)
+}
+
+pub(super) fn is_known(names: &BTreeSet<Option<String>>) -> bool {
+    !names.is_empty() && !names.contains(&None)
+}
