@@ -153,7 +153,8 @@ pub(crate) fn lone_autoscalers<'a>(cx: &Context<'a>) -> impl Iterator<Item = Lon
     let is_missing = move |autoscaler: &Autoscaler| {
         let subject = format!("{} {}", autoscaler.format, autoscaler.name);
         let missing = |d: &Dangling| d.kind == DanglingKind::ScaleTarget && d.subject == subject;
-        is_closed && env.dangling.iter().any(missing)
+        // Files without any workload are a part of a platform: its workloads are elsewhere.
+        is_closed && !env.workloads.is_empty() && env.dangling.iter().any(missing)
     };
     let counts = common::is_production_like(&env.name);
     // A workload that exists only in another deployment may be the target.
