@@ -3,7 +3,7 @@
 //! all rules.
 
 use crate::finding::{Confidence, Finding, Severity, UNNAMED, sentence};
-use cofferdam_model::{Apart, Environment, Near, Platform};
+use cofferdam_model::{Apart, Environment, Near, Platform, Span};
 use cofferdam_syntax::environment;
 
 /// Lowers the claims of a finding of one environment to what its places allow.
@@ -24,18 +24,18 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
     if finding.similar {
         at_most(finding, Severity::High, Confidence::Likely);
     }
-    if finding.locations.iter().any(|l| scope.is_default(l.span)) {
+    if depends(finding, |span| scope.is_default(span)) {
         at_most(finding, Severity::Medium, Confidence::Likely);
         let sentence = "this is the default; the installer may set another value";
         if !finding.assumptions.iter().any(|a| a == sentence) {
             finding.assumptions.push(sentence.to_owned());
         }
     }
-    let places = finding.locations.iter();
-    let altered = places
-        .filter_map(|l| scope.altered(l.span, env.project, &env.name))
-        .next()
-        .map(|reason| format!("the values are as they are written: {reason}"));
+    let altered = |span| scope.altered(span, env.project, &env.name);
+    let reason = places(finding)
+        .find_map(altered)
+        .filter(|_| depends(finding, |span| altered(span).is_some()));
+    let altered = reason.map(|reason| format!("the values are as they are written: {reason}"));
     if let Some(sentence) = altered {
         at_most(finding, Severity::Critical, Confidence::Likely);
         if !finding.assumptions.contains(&sentence) {
@@ -65,6 +65,22 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
     name_subject(finding, platform);
 }
 
+/// The places of a finding, those included that are not shown.
+pub(crate) fn places(finding: &Finding) -> impl Iterator<Item = Span> {
+    let shown = finding.locations.iter().map(|l| l.span);
+    shown.chain(finding.also_at.iter().copied())
+}
+
+/// Whether a finding is as weak as its places of this sort: as soon as there is one, or where each place is the finding by
+/// itself only if all are.
+fn depends(finding: &Finding, is_weak: impl Fn(Span) -> bool) -> bool {
+    let mut all = places(finding).peekable();
+    match finding.each {
+        true => all.peek().is_some() && all.all(is_weak),
+        false => all.any(is_weak),
+    }
+}
+
 /// Whether all of a finding is on a developer's machine.
 pub(crate) fn is_local(finding: &Finding, platform: &Platform) -> bool {
     let is_local = |l: &crate::finding::Location| platform.scope.local_files.contains(&l.span.file);
@@ -86,6 +102,8 @@ fn near<'a>(finding: &'a Finding, env: &'a Environment, platform: &'a Platform) 
         path: first.map(|l| platform.sources.path(l.span.file)),
         namespace: namespace(&finding.subject),
         cluster: env.cluster.as_deref(),
+        title: &finding.title,
+        is_compose: finding.subject.starts_with("Compose service "),
     }
 }
 
@@ -136,7 +154,7 @@ fn name_subject(finding: &mut Finding, platform: &Platform) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cofferdam_model::{Absence, FileId, Opening, Project, ProjectId, SourceFile, Span};
+    use cofferdam_model::{Absence, FileId, Opening, Project, ProjectId, SourceFile};
     use std::collections::BTreeSet;
 
     fn platform() -> Platform {
@@ -282,6 +300,20 @@ mod tests {
             (Some(Severity::Medium), Confidence::Likely)
         );
         assert_eq!(found.assumptions.len(), 1);
+    }
+
+    #[test]
+    fn where_each_place_is_the_finding_a_default_takes_nothing_from_the_others() {
+        let mut platform = platform();
+        platform.scope.default_values.insert(span(0));
+        let of = |finding: Finding| weighed(finding, "production", &platform).confidence;
+        let both = || finding(1).at(span(0), "");
+        assert_eq!(of(both()), Confidence::Likely);
+        assert_eq!(of(both().each()), Confidence::Certain);
+        assert_eq!(of(finding(0).each()), Confidence::Likely);
+        let mut hidden = finding(0).each();
+        hidden.also_at.push(span(1));
+        assert_eq!(of(hidden), Confidence::Certain);
     }
 
     #[test]

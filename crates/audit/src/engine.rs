@@ -8,7 +8,7 @@ use crate::join;
 use crate::rule::{Context, Rule, Verdicts};
 use crate::rules;
 use crate::suppress::Suppressions;
-use cofferdam_model::{Deployment, DeploymentId, Environment, Platform, SourceMap, Span};
+use cofferdam_model::{Deployment, DeploymentId, Environment, Platform, SourceMap, Span, UnreadableFile};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,6 +62,19 @@ impl Report {
         self.findings.is_empty() && (platform.reading.is_nothing() || self.is_unread(platform))
     }
 
+    /// Files that could not be read, without those of which a finding already says why.
+    pub fn unreadable<'p>(&self, platform: &'p Platform) -> Vec<&'p UnreadableFile> {
+        let is_shown = |unread: &UnreadableFile| {
+            let all = self.findings.iter().chain(&self.apart);
+            let mut of_rule = all.filter(|finding| finding.rule == "dangling-reference");
+            unread
+                .span
+                .is_some_and(|span| of_rule.any(|finding| claim::places(finding).any(|place| place == span)))
+        };
+        let unreadable = platform.reading.unreadable.iter();
+        unreadable.filter(|unread| !is_shown(unread)).collect()
+    }
+
     /// Whether there are deployments, and none of them could be read: what they name was not given, so that no
     /// object was judged.
     pub fn is_unread(&self, platform: &Platform) -> bool {
@@ -110,8 +123,7 @@ fn judge(env: &Environment, rule: &Rule, platform: &Platform, options: &Options)
         finding.variants = BTreeSet::from([env.variant.clone()]);
         finding.clusters = BTreeSet::from([env.cluster.clone()]);
         finding.project = env.project;
-        let places = finding.locations.iter().map(|l| l.span);
-        if platform.scope.is_unnamed(places, &env.name) {
+        if platform.scope.is_unnamed(claim::places(finding), &env.name) {
             finding.environments = vec![UNNAMED.to_owned()];
         }
         finding.severity = Some(finding.severity.unwrap_or(rule.severity));

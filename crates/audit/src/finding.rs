@@ -137,6 +137,8 @@ pub struct Finding {
     /// What the finding claims does not exist. The engine lowers the claim if not all objects of that kind
     /// were read.
     pub absence: Option<Absence>,
+    /// Whether each of its places would be the finding by itself, so that a weak one takes nothing from the others.
+    pub each: bool,
     /// Whether it depends on a relation by similar names, or on an assumed one; then the engine lowers its claim.
     pub similar: bool,
     /// The separate place (examples, tests) that contains it; the engine fills it.
@@ -174,6 +176,7 @@ impl Finding {
             clusters: BTreeSet::new(),
             remedy: String::new(),
             absence: None,
+            each: false,
             similar: false,
             apart: None,
         }
@@ -197,6 +200,13 @@ impl Finding {
     #[must_use]
     pub fn absent(mut self, kind: Absence) -> Self {
         self.absence = Some(kind);
+        self
+    }
+
+    /// Records that each of its places would be the finding by itself.
+    #[must_use]
+    pub fn each(mut self) -> Self {
+        self.each = true;
         self
     }
 

@@ -5,7 +5,7 @@ mod known;
 mod same;
 mod twins;
 
-use crate::finding::{Finding, Location, Severity, Unjudged};
+use crate::finding::{Confidence, Finding, Location, Severity, Unjudged};
 use crate::rules::common::is_production_like;
 use cofferdam_model::units::count;
 use cofferdam_model::{FileId, ProjectId, SourceMap, Span};
@@ -132,8 +132,11 @@ fn is_of_another_variant(a: &Finding, b: &Finding) -> bool {
         && a.environments.iter().any(|name| b.environments.contains(name))
 }
 
-/// How much a finding matters among those that are joined: its severity, then whether it is about production.
-fn weight(finding: &Finding) -> (Option<Severity>, u8) {
+/// How much a finding matters among those that are joined: its severity, then whether it is about production, then how
+/// certain it is, then how many workloads it counts.
+fn weight(finding: &Finding) -> (Option<Severity>, u8, Confidence, u32) {
+    let counted = ["workloads", "budgets", "containers"];
+    let mut figures = counted.iter().filter_map(|name| finding.figures.get(*name));
     let of = |name: &String| match (name == "production", is_production_like(name)) {
         (true, _) => 2,
         (_, true) => 1,
@@ -142,6 +145,8 @@ fn weight(finding: &Finding) -> (Option<Severity>, u8) {
     (
         finding.severity,
         finding.environments.iter().map(of).max().unwrap_or(1),
+        finding.confidence,
+        figures.next().map_or(0, |figure| figure.value as u32),
     )
 }
 
@@ -155,7 +160,8 @@ fn absorb(first: &mut Finding, mut other: Finding) {
     }
     let is_same_text = first.subject != other.subject || first.explanation == other.explanation;
     first.severity = first.severity.max(other.severity);
-    first.confidence = first.confidence.min(other.confidence);
+    // What the other depends on takes nothing from this one, whose text is shown.
+    let is_weaker = other.confidence < first.confidence;
     if other.apart.is_none() {
         first.apart = None;
     }
@@ -170,7 +176,7 @@ fn absorb(first: &mut Finding, mut other: Finding) {
     }
     first.variants.append(&mut other.variants);
     first.clusters.append(&mut other.clusters);
-    for assumption in other.assumptions {
+    for assumption in other.assumptions.into_iter().filter(|_| !is_weaker) {
         if !first.assumptions.contains(&assumption) {
             first.assumptions.push(assumption);
         }

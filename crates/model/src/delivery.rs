@@ -68,6 +68,8 @@ pub struct Defect {
 pub enum DefectEffect {
     /// The object is refused.
     Refused,
+    /// The object is refused if it does not exist yet. It may be meant to be laid over one that an operator makes.
+    RefusedIfNew,
     /// The versions that the problem names refuse the object; whether the cluster has one of them is not known.
     RefusedByVersion,
     /// The field or variable has no effect.
@@ -139,6 +141,10 @@ pub enum DanglingKind {
     Port,
     /// The target of a patch.
     PatchTarget,
+    /// What a kustomization names and cannot be built without, by the word for it.
+    Refused(&'static str),
+    /// What a kustomization names and is built without, by the word for it.
+    Unused(&'static str),
     /// A Terraform variable, resource or module.
     Variable,
     /// A volume.

@@ -233,7 +233,7 @@ fn the_same_of_two_clusters_of_one_environment_is_one() {
 }
 
 #[test]
-fn a_joined_finding_is_as_severe_as_the_worst_and_as_certain_as_the_weakest() {
+fn a_joined_finding_is_as_severe_and_as_certain_as_the_worst() {
     let joined = findings(vec![
         found(0, "Deployment a/web", 1).severity(Severity::Low),
         found(0, "Deployment b/web", 1).severity(Severity::High).likely(),
@@ -245,6 +245,15 @@ fn a_joined_finding_is_as_severe_as_the_worst_and_as_certain_as_the_weakest() {
     );
     assert_eq!(joined[0].severity, Some(Severity::High));
     assert_eq!(joined[0].confidence, Confidence::Likely);
+    // Of equal ones the most certain leads, and what the others assume is not said of it.
+    let joined = findings(vec![
+        found(0, "Deployment a/web", 1).assume("a default"),
+        found(0, "Deployment b/web", 1),
+        found(0, "Deployment c/web", 1).likely(),
+    ]);
+    assert_eq!(joined[0].subject, "Deployment b/web");
+    assert_eq!(joined[0].confidence, Confidence::Certain);
+    assert!(joined[0].assumptions.is_empty(), "{:?}", joined[0].assumptions);
 }
 
 #[test]

@@ -171,7 +171,7 @@ pub fn write(
         findings: report.findings.par_iter().map(|f| finding(f, platform)).collect(),
         findings_apart: report.apart.par_iter().map(|f| finding(f, platform)).collect(),
         not_judged: report.unjudged.iter().map(unjudged).collect(),
-        unreadable: platform.reading.unreadable.iter().map(place).collect(),
+        unreadable: report.unreadable(platform).into_iter().map(place).collect(),
         rehearsals,
     };
     serde_json::to_writer_pretty(&mut out, &document)?;

@@ -8,6 +8,7 @@ pub mod scope;
 mod summary;
 pub mod text;
 mod through;
+mod unread;
 mod window;
 
 /// The path of a rule's page, relative to the project's root.

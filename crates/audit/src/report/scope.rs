@@ -421,6 +421,7 @@ impl ExplainedProject<'_> {
                         (true, _) if d.variant => "as a variant".to_owned(),
                         (true, _) => String::new(),
                         (false, 0) => "not read".to_owned(),
+                        (false, _) if d.variant => "in part, as a variant".to_owned(),
                         (false, _) => "in part".to_owned(),
                     },
                 ]

@@ -2,6 +2,7 @@
 //! was read.
 
 use super::text::{Style, wrap};
+use super::unread::{in_part_line, is_unread, not_judged_line, notes};
 use crate::engine::{Report, UNNAMED, severity_of};
 use crate::finding::{Finding, Severity, Unjudged};
 use crate::init;
@@ -76,7 +77,7 @@ pub(super) fn deployed<'a>(report: &Report, platform: &'a Platform) -> Vec<Deplo
     all
 }
 
-fn is_judged(deployment: &Deployment, report: &Report, platform: &Platform) -> bool {
+pub(super) fn is_judged(deployment: &Deployment, report: &Report, platform: &Platform) -> bool {
     (report.all || platform.scope.project_apart(deployment.project).is_none())
         && is_chosen(deployment.environment.as_deref(), report, platform)
 }
@@ -299,6 +300,7 @@ pub(super) fn summary(out: &mut String, report: &Report, platform: &Platform, st
             apart_line(report, platform),
             deployments_line(report, platform),
             environments_line(report, platform),
+            not_judged_line(report, platform),
             in_part_line(report, platform),
             open_line(report, platform),
         ] {
@@ -329,8 +331,12 @@ pub(super) fn summary(out: &mut String, report: &Report, platform: &Platform, st
     if style.verbose {
         skipped(out, &reading.skipped);
     }
-    for note in &reading.notes {
-        let _ = writeln!(out, "note: {}: {}", place(note, platform), note.message);
+    for (note, more) in notes(&reading.notes, style.verbose) {
+        let more = match more {
+            0 => String::new(),
+            n => format!(" (and {n} more like this; --verbose lists them)"),
+        };
+        let _ = writeln!(out, "note: {}: {}{more}", place(note, platform), note.message);
     }
 }
 
@@ -422,7 +428,12 @@ fn deployments_line(report: &Report, platform: &Platform) -> Option<String> {
 }
 
 fn environments_line(report: &Report, platform: &Platform) -> Option<String> {
-    let names = Names::of(report, platform).judged(report);
+    let mut names = Names::of(report, platform).judged(report);
+    for name in &mut names {
+        if is_unread(name, report, platform) {
+            name.push_str(" (not judged)");
+        }
+    }
     (!names.is_empty()).then(|| format!("environments: {}", listed(&names, SHOWN)))
 }
 
@@ -481,34 +492,12 @@ fn in_no_project(unrecognised: &[&Opening], report: &Report, platform: &Platform
     everywhere.map(|(kind, _)| kind).collect()
 }
 
-/// `judged in part: 2 of 9 deployments (overlays/prod, overlays/dev)`
-fn in_part_line(report: &Report, platform: &Platform) -> Option<String> {
-    let scope = &platform.scope;
-    let judged = (scope.deployments.iter().zip((0..).map(DeploymentId)))
-        .filter(|(deployment, _)| is_judged(deployment, report, platform));
-    let (mut total, mut roots) = (0, BTreeSet::new());
-    for (deployment, id) in judged {
-        total += 1;
-        if scope.in_part.contains_key(&id) {
-            roots.insert(deployment.shown());
-        }
-    }
-    let roots: Vec<String> = roots.into_iter().collect();
-    (!roots.is_empty()).then(|| {
-        format!(
-            "judged in part: {} of {} ({}): something that they name was not read (--explain-scope lists it)",
-            roots.len(),
-            count(total as u64, "deployment"),
-            listed(&roots, 3)
-        )
-    })
-}
-
 fn besides(report: &Report, platform: &Platform) -> Vec<String> {
     let reading = &platform.reading;
     let mut rest = Vec::new();
-    if !reading.unreadable.is_empty() {
-        rest.push(format!("{} unreadable", reading.unreadable.len()));
+    let unreadable = report.unreadable(platform).len();
+    if unreadable > 0 {
+        rest.push(format!("{unreadable} unreadable"));
     }
     if !report.unjudged.is_empty() {
         rest.push(format!(

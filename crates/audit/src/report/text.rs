@@ -52,7 +52,7 @@ pub fn render(report: &Report, platform: &Platform, redaction: &Redactor<'_>, st
         }
         out.push('\n');
     }
-    for unreadable in &platform.reading.unreadable {
+    for unreadable in report.unreadable(platform) {
         let warning = Level::WARNING.with_name("unreadable");
         out.push_str(&unread(warning, unreadable, (platform, redaction), &renderer));
         out.push_str("\n\n");

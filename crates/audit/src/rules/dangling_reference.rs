@@ -34,7 +34,7 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
     Some(match kind {
         DanglingKind::File => (
             "file",
-            "The build fails, or its result lacks the contents of the file.",
+            "The tool that reads it stops with an error: nothing of it is deployed, and what runs stays as it is.",
             Severity::High,
         ),
         DanglingKind::ConfigMap => (
@@ -74,8 +74,18 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
         ),
         DanglingKind::PatchTarget => (
             "patch target",
-            "The patch changes nothing, so its value is not set.",
+            "kustomize ignores a patch whose target selects nothing, without a word: what the patch sets is not set.",
+            Severity::Medium,
+        ),
+        DanglingKind::Refused(what) => (
+            what,
+            "kustomize refuses to build this, so nothing of it is deployed, and what runs stays as it is.",
             Severity::High,
+        ),
+        DanglingKind::Unused(what) => (
+            what,
+            "kustomize ignores the entry without a word: what it sets is not set.",
+            Severity::Medium,
         ),
         DanglingKind::Volume => ("volume", "The API server refuses the pod.", Severity::High),
         DanglingKind::Claim => (
@@ -114,11 +124,13 @@ fn claims(dangling: &Dangling) -> Option<Absence> {
         DanglingKind::ServiceAccount => Absence::ServiceAccount,
         DanglingKind::Service => Absence::Service,
         DanglingKind::Selector if dangling.subject.starts_with("ServiceMonitor ") => Absence::Service,
-        DanglingKind::Selector | DanglingKind::PatchTarget | DanglingKind::ScaleTarget => Absence::Workload,
+        DanglingKind::Selector | DanglingKind::ScaleTarget => Absence::Workload,
         DanglingKind::Claim => Absence::Claim,
         DanglingKind::Variable => Absence::Terraform,
         DanglingKind::Topic => Absence::Topic,
         DanglingKind::Port | DanglingKind::Volume => return None,
+        // It could only come from the build that names it, and all of that was read.
+        DanglingKind::PatchTarget | DanglingKind::Refused(_) | DanglingKind::Unused(_) => return None,
     })
 }
 
@@ -288,6 +300,16 @@ fn report(
         DanglingKind::Port => asks_nothing(&dangling.subject).unwrap_or(happens),
         _ => happens,
     };
+    // Compose starts nothing of a file with such a name.
+    let is_compose =
+        dangling.kind == DanglingKind::Service && dangling.subject.starts_with("Compose service ");
+    let (happens, severity) = match is_compose {
+        true => (
+            "Compose refuses the file: none of its services is started.",
+            Severity::High,
+        ),
+        false => (happens, severity),
+    };
     // Nobody's requests go to a port for metrics.
     let is_for_metrics = dangling.kind == DanglingKind::Port
         && dangling.subject.starts_with("Service ")
@@ -349,9 +371,11 @@ fn remedy(dangling: &Dangling) -> String {
         DanglingKind::Volume => format!("add the volume `{name}` to the pod, or remove the mount"),
         DanglingKind::Claim => format!("add the volume claim `{name}`, or name one that exists"),
         DanglingKind::Selector => "correct the labels, or add what they should select".to_owned(),
-        DanglingKind::Topic | DanglingKind::ScaleTarget | DanglingKind::Variable => {
-            "add what is missing, or remove the reference".to_owned()
-        }
+        DanglingKind::Refused(_)
+        | DanglingKind::Unused(_)
+        | DanglingKind::Topic
+        | DanglingKind::ScaleTarget
+        | DanglingKind::Variable => "add what is missing, or remove the reference".to_owned(),
     }
 }
 

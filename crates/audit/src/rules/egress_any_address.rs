@@ -5,7 +5,8 @@ use super::{common, reach};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Span;
-use cofferdam_model::network::{NetworkPolicy, PeerKind, Policies, PolicyRule};
+use cofferdam_model::network::{NetworkPolicy, Peer, PeerKind, Policies, PolicyRule};
+use cofferdam_model::workload::Workload;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -55,6 +56,49 @@ fn opening(rule: &PolicyRule) -> Option<(Span, String, bool)> {
     })
 }
 
+/// Whether a rule allows requests to the metadata service's address.
+fn reaches_metadata(rule: &PolicyRule) -> bool {
+    rule.peers.is_empty()
+        || rule
+            .peers
+            .iter()
+            .any(|peer| reach::reaches(peer, reach::METADATA))
+}
+
+/// What a block leaves out, after "every address".
+fn excluded(peer: &Peer) -> Option<String> {
+    match &peer.kind {
+        PeerKind::Addresses { except, .. } if !except.is_empty() => {
+            let shown = except
+                .iter()
+                .take(3)
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ");
+            let more = match except.len().saturating_sub(3) {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            Some(format!(" but {shown}{more}"))
+        }
+        _ => None,
+    }
+}
+
+/// How many other egress rules apply to the pods of a policy.
+fn others(policies: &Policies<'_>, policy: &NetworkPolicy, governed: &[&Workload]) -> usize {
+    let beside = policies
+        .beside(policy)
+        .filter(|p| p.egress && p.id != policy.id && governed.iter().any(|w| p.selector.matches(&w.labels)));
+    policy.egress_rules.len().saturating_sub(1) + beside.map(|p| p.egress_rules.len()).sum::<usize>()
+}
+
+/// Whether a rule of a policy allows everything, and so cancels the other rules for its pods.
+pub(super) fn cancels(pods: &reach::Pods<'_>, policies: &Policies<'_>, policy: &NetworkPolicy) -> bool {
+    let opens = |rule: &PolicyRule| rule.ports.is_empty() && opening(rule).is_some();
+    policy.egress_rules.iter().any(opens) && others(policies, policy, &pods.governed(policy)) > 0
+}
+
 fn judge(
     (pods, policies): &(reach::Pods<'_>, Policies<'_>),
     policy: &NetworkPolicy,
@@ -70,14 +114,7 @@ fn judge(
     } else {
         reach::names(&governed)
     };
-    let others = policy.egress_rules.len() - 1
-        + policies
-            .beside(policy)
-            .filter(|p| {
-                p.egress && p.id != policy.id && governed.iter().any(|w| p.selector.matches(&w.labels))
-            })
-            .map(|p| p.egress_rules.len())
-            .sum::<usize>();
+    let others = others(policies, policy, &governed);
     let ports = reach::ports(rule);
     let undone = if every_port && others > 0 {
         format!(
@@ -92,13 +129,22 @@ fn judge(
     let has_block = !rule.peers.is_empty();
     let severity = if every_port && others > 0 {
         Severity::High
+    } else if reach::opens(rule, 80) && reaches_metadata(rule) {
+        // metadata-reachable says more of the same line.
+        return;
     } else {
         Severity::Low
     };
+    let without = rule
+        .peers
+        .iter()
+        .find(|peer| peer.span == place)
+        .and_then(excluded);
+    let without = without.unwrap_or_default();
     let mut finding = Finding::new(
         policy.id.to_string(),
         format!(
-            "{}: {who} may send to every address on {ports}{}",
+            "{}: {who} may send to every address{without} on {ports}{}",
             policy.id,
             if every_port && others > 0 {
                 ", which cancels its allow list"
@@ -110,9 +156,12 @@ fn judge(
     .severity(severity)
     .explain(match has_block {
         true => format!(
-            "Network policies only add permissions: traffic that any rule allows is allowed. With {label} on \
-             {ports}, data can leave to anywhere, and with most network plugins the block also covers the \
-             pods of the cluster. `except` removes addresses from this one block only.{undone}"
+            "Network policies only add permissions: traffic that any rule allows is allowed. With {label}{without} on \
+             {ports}, data can leave to anywhere{}. `except` removes addresses from this one block only.{undone}",
+            match without.is_empty() {
+                true => ", and with most network plugins the block also covers the pods of the cluster",
+                false => " else, private addresses that are not excluded among them",
+            }
         ),
         false => format!(
             "Network policies only add permissions: traffic that any rule allows is allowed. A rule without `to` \

@@ -37,21 +37,18 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .filter(keeps)
         .filter(says_nothing)
         .collect();
-    let (subject, title) = match silent.as_slice() {
+    let title = match silent.as_slice() {
         [] => return,
-        [one] => (
-            one.id.to_string(),
-            format!("{}: a pod that is not ready can block a drain", one.id),
-        ),
-        many => (
-            "disruption budgets".to_owned(),
-            format!(
-                "{}: a pod that is not ready can block a drain",
-                count(many.len() as u64, "disruption budget")
-            ),
+        [one] => format!("{}: a pod that is not ready can block a drain", one.id),
+        many => format!(
+            "{}: a pod that is not ready can block a drain",
+            count(many.len() as u64, "disruption budget")
         ),
     };
-    let mut finding = Finding::new(subject, title)
+    // Environments have some budgets in common, and others of their own: it is one habit.
+    let mut finding = Finding::new("disruption budgets", title)
+        .cause("do not cover pods that are not ready")
+        .each()
         .explain(
             "By default a pod that runs and is not ready may be evicted only while enough other pods \
             are ready. If a bad version or a dependency that is down keeps all of them from being ready, no \

@@ -4,6 +4,7 @@ use super::image_pull_stale::{Stale, is_judged};
 use super::images::{is_moving, is_set_elsewhere, is_stand_in};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Span;
 use cofferdam_model::images::Image;
 use std::collections::BTreeMap;
 
@@ -18,6 +19,9 @@ pub const RULE: Rule = Rule {
     page: include_str!("../../../../docs/rules/image-mutable-tag.md"),
     check,
 };
+
+/// How many places a finding shows; the others are only named.
+const SHOWN: usize = 4;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut by_name: BTreeMap<&str, Vec<&Image>> = BTreeMap::new();
@@ -39,7 +43,17 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             by_name.entry(&image.text.value).or_default().push(image);
         }
     }
-    for (name, images) in by_name {
+    let scope = &cx.platform.scope;
+    for (name, mut images) in by_name {
+        // First what is written for this environment, then what only holds by default.
+        images.sort_by_cached_key(|image| {
+            let span = image.tag.as_ref().unwrap_or(&image.text).span();
+            let is_named = |span: Span| !scope.is_unnamed(std::iter::once(span), &cx.env.name);
+            (
+                span.is_some_and(|s| scope.is_default(s)),
+                !span.is_some_and(is_named),
+            )
+        });
         let tag = images[0].tag.as_ref().map(|t| t.value.as_str());
         let moving = tag.is_none_or(is_moving);
         let what = match tag {
@@ -57,11 +71,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                  different images under one name."
             })
             .remedy("Name the image by digest, `NAME:TAG@sha256:…`, and let a tool (Renovate, kustomize `images`) keep it up to date.")
-            .figure("containers", images.len() as f64, "containers");
-        for image in images.iter().take(4) {
-            let fact = image.tag.as_ref().unwrap_or(&image.text);
-            if let Some(span) = fact.span() {
+            .figure("containers", images.len() as f64, "containers")
+            .each();
+        for span in images
+            .iter()
+            .filter_map(|image| image.tag.as_ref().unwrap_or(&image.text).span())
+        {
+            if finding.locations.len() < SHOWN {
                 finding = finding.at(span, "");
+            } else if !finding.locations.iter().any(|l| l.span == span) && !finding.also_at.contains(&span) {
+                finding.also_at.push(span);
             }
         }
         out.report(finding);

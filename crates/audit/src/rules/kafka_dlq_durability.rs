@@ -62,25 +62,44 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let group = common::group_name(consumer, cx.env);
+        let declared = cx
+            .env
+            .topics
+            .iter()
+            .find(|topic| is_dead_letter(&topic.name.value));
+        let title = match declared {
+            Some(topic) => format!(
+                "{group}: sends no message that cannot be processed to the dead-letter topic {}",
+                topic.name.value
+            ),
+            None => format!("{group}: no dead-letter topic for messages that cannot be processed"),
+        };
         out.report(
-            Finding::new(
-                group.clone(),
-                format!("{group}: no dead-letter topic for messages that cannot be processed"),
-            )
-            .severity(Severity::Low)
-            .likely()
-            .absent(Absence::Topic)
-            .explain(
-                "A message that always fails either stops its partition permanently or is dropped: \
-                     without a dead-letter topic there is no third option.",
-            )
-            .remedy(
-                "Send a message that failed its last try to a dead-letter topic (acks=all), then \
+            Finding::new(group.clone(), title)
+                .severity(Severity::Low)
+                .likely()
+                .absent(Absence::Topic)
+                .explain(
+                    "A message that always fails either stops its partition permanently or is dropped: \
+                     unless it is sent to a dead-letter topic, there is no third option.",
+                )
+                .remedy(
+                    "Send a message that failed its last try to a dead-letter topic (acks=all), then \
                     commit its offset.",
-            )
-            .at(consumer.span, "the consumer"),
+                )
+                .at(consumer.span, "the consumer"),
         );
     }
+}
+
+/// Whether a topic is for messages that cannot be processed, by its name.
+fn is_dead_letter(name: &str) -> bool {
+    let words = || name.split(['-', '_', '.']);
+    words().any(|word| {
+        ["dlq", "dlt", "dead", "deadletter"]
+            .iter()
+            .any(|one| word.eq_ignore_ascii_case(one))
+    })
 }
 
 #[cfg(test)]

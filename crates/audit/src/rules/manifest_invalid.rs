@@ -26,6 +26,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 "It is rejected when applied: the change is not made, and other changes of the same deploy \
                  may stop half-way.",
             ),
+            DefectEffect::RefusedIfNew => (
+                Severity::Medium,
+                " is refused unless it exists already",
+                "It is rejected when applied, unless it changes an object of this name that something else makes, such as an \
+                 operator: nothing in these files shows that.",
+            ),
             DefectEffect::RefusedByVersion => (
                 Severity::Medium,
                 "",
@@ -49,7 +55,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .at(defect.span, label)
         .remedy(&defect.remedy);
         out.report(match defect.effect {
-            DefectEffect::RefusedByVersion => finding.likely(),
+            DefectEffect::RefusedByVersion | DefectEffect::RefusedIfNew => finding.likely(),
             _ => finding,
         });
     }

@@ -7,6 +7,7 @@ use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Bytes;
 use cofferdam_model::workload::{Container, Lifecycle, Workload};
+use std::collections::BTreeSet;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -36,8 +37,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let stays = |w: &&Workload| w.lifecycle != Lifecycle::Batch && is_kubelets(&w.id.kind);
     let own = pods::whole(cx.env).filter(stays).filter(|w| cx.is_own(&w.id));
     let mut pods: Vec<Pod<'_>> = own.filter_map(Pod::of).collect();
-    // Largest excess over the request first.
+    // Largest excess over the request first. Of the copies of one workload a cluster has one.
     pods.sort_by_key(|pod| std::cmp::Reverse(pod.most.saturating_sub(pod.set_aside)));
+    let mut known = BTreeSet::new();
+    pods.retain(|pod| known.insert(pods::identity(pod.workload)));
     if !pods.is_empty() {
         out.report(finding(&pods));
     }
@@ -109,6 +112,7 @@ fn finding(pods: &[Pod<'_>]) -> Finding {
         }
     }
     let finding = Finding::new(subject, title)
+        .cause("may use more than is reserved")
         .explain(
             "The scheduler fills nodes by requests. When several pods use more than was reserved at the \
             same time, the node runs out of memory. The kubelet first evicts the pods that use more than \

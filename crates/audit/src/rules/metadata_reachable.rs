@@ -1,6 +1,6 @@
 //! The metadata service gives the node's credentials to every process that can reach it.
 
-use super::reach;
+use super::{egress_any_address, pods, reach};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::network::{Policies, PolicyRule};
@@ -28,6 +28,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let (pods, policies) = (reach::Pods::of(cx.env), Policies::of(&cx.env.network_policies));
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
         let places: Vec<Span> = policy.egress_rules.iter().filter_map(opening).collect();
+        // egress-any-address says more of the same line.
+        if egress_any_address::cancels(&pods, &policies, policy) {
+            continue;
+        }
         if !places.is_empty() {
             let governed = pods.governed(policy);
             let who = if governed.is_empty() {
@@ -50,15 +54,19 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             out.report(finding);
         }
     }
-    let unselected: Vec<&Workload> = cx
+    let mut unselected: Vec<&Workload> = cx
         .env
         .workloads
         .iter()
         .filter(|w| w.completeness == Completeness::Whole && policies.possible_reach(w).egress.is_empty())
         .collect();
+    pods::once(&mut unselected);
     if unselected.is_empty() {
         return;
     }
+    let certain = reach::without_policy(cx, &unselected);
+    let is_certain = certain.is_some();
+    let unselected = certain.unwrap_or(unselected);
     let mut finding = base(
         "workloads without an egress policy".to_owned(),
         format!(
@@ -67,12 +75,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             if unselected.len() == 1 { "it" } else { "them" }
         ),
     )
-    .absent(Absence::NetworkPolicy)
+    .each()
     .figure("workloads", unselected.len() as f64, "workloads");
     for workload in unselected.iter().take(4) {
         finding = finding.at(workload.span, "no egress policy");
     }
-    out.report(finding);
+    out.report(match is_certain {
+        true => finding,
+        false => finding.absent(Absence::NetworkPolicy),
+    });
 }
 
 /// The place where a rule allows requests to the metadata service.
@@ -124,11 +135,15 @@ mod tests {
 
     #[test]
     fn the_open_rules_of_one_policy_are_one_finding() {
-        let mut e = env(block(&[]), &[]);
+        let mut e = env(block(&[]), &["80"]);
         let mut second = e.network_policies[0].egress_rules[0].clone();
         second.peers[0].span = testing::span(33);
         e.network_policies[0].egress_rules.push(second);
         assert_eq!(testing::only(&RULE, &e).locations.len(), 2);
+        for rule in &mut e.network_policies[0].egress_rules {
+            rule.ports.clear();
+        }
+        assert!(testing::all(&RULE, &e).is_empty(), "egress-any-address says more");
     }
 
     #[test]

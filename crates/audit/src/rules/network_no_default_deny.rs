@@ -1,6 +1,6 @@
 //! A pod that no policy selects accepts connections from everywhere.
 
-use super::reach;
+use super::{pods, reach};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Absence;
@@ -40,6 +40,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             sends.push(workload);
         }
     }
+    pods::once(&mut open);
+    pods::once(&mut sends);
     if open.is_empty() {
         // If there are egress policies, metadata-reachable reports the workloads that none selects.
         if !sends.is_empty() && !cx.env.network_policies.iter().any(|p| p.egress) {
@@ -48,6 +50,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         return;
     }
     let kept = !cx.env.network_policies.is_empty();
+    let certain = reach::without_policy(cx, &open).filter(|_| kept);
+    let is_certain = certain.is_some();
+    let open = certain.unwrap_or(open);
     let free = open
         .iter()
         .filter(|w| policies.possible_reach(w).egress.is_empty())
@@ -63,6 +68,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     };
     let mut finding = Finding::new("network policies", title)
         .cause("may be reached from everywhere")
+        .each()
         .severity(if kept { Severity::Medium } else { Severity::Low })
         .explain(match free {
             // What may be sent is limited by egress policies.
@@ -85,8 +91,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             and no rules, and beside it policies that allow the connections that are really needed (DNS \
             first).",
         )
-        .absent(Absence::NetworkPolicy)
         .figure("workloads", open.len() as f64, "workloads");
+    if !is_certain {
+        finding = finding.absent(Absence::NetworkPolicy);
+    }
     for workload in open.iter().take(4) {
         finding = finding.at(workload.span, "selected by no ingress policy");
     }
@@ -105,6 +113,7 @@ fn sends_everywhere(open: &[&Workload]) -> Finding {
     )
     .severity(Severity::Low)
     .cause("may send to everywhere")
+    .each()
     .explain(
         "The policies limit who may call these pods, but not which targets they may call. A pod \
             that is taken over, or that retries without end, reaches everything that does not block it.",

@@ -3,11 +3,13 @@
 use super::common;
 use crate::finding::Evidence;
 use crate::rule::Context;
+use cofferdam_model::calls::CallSite;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::scaling::Autoscaler;
 use cofferdam_model::workload::{Completeness, Container, Lifecycle, ServicePort, Workload};
-use cofferdam_model::{Absence, ByHome, DeploymentKind, Environment, Fact, Service};
-use cofferdam_syntax::hash::HashMap;
+use cofferdam_model::{Absence, ByHome, DeploymentKind, Environment, Fact, FileId, Service};
+use cofferdam_syntax::hash::{HashMap, HashSet};
+use std::collections::BTreeSet;
 
 /// Long-running workloads that are completely known, in an environment where an outage counts as one. Pods that only hold
 /// a place on a node may stop at any time.
@@ -53,10 +55,39 @@ pub(crate) fn present(env: &Environment) -> impl Iterator<Item = &Workload> {
         .filter(|w| w.completeness == Completeness::Whole || !w.id.kind.starts_with("Cloud Run"))
 }
 
+/// What is one workload in a cluster: its kind, namespace and name. Without a namespace it may be installed into several,
+/// so only the same manifest is the same.
+pub(crate) type Identity<'a> = (&'a str, Option<&'a str>, &'a str, Option<FileId>);
+
+/// What tells a workload from all others of its cluster.
+pub(crate) fn identity(workload: &Workload) -> Identity<'_> {
+    let id = &workload.id;
+    let file = id.namespace.is_none().then_some(workload.span.file);
+    (&id.kind, id.namespace.as_deref(), &id.name, file)
+}
+
+/// Each workload once, where roots of several clusters have copies of it.
+pub(crate) fn once(workloads: &mut Vec<&Workload>) {
+    let mut known = HashSet::default();
+    workloads.retain(|workload| known.insert(identity(workload)));
+}
+
 /// The minimum number of pods of a workload: the autoscaler's minimum, otherwise the declared number.
 /// Kubernetes runs one if none is declared.
 pub(crate) fn fewest<'a>(env: &'a Environment, workload: &'a Workload) -> (u32, Option<&'a Fact<u32>>) {
-    let scale = service(env, workload).and_then(|s| s.scale.min.as_ref());
+    let own = service(env, workload);
+    let scale = own.and_then(|s| s.scale.min.as_ref());
+    // Of several autoscalers that set the same minimum, the one with the workload's name is shown.
+    let named = || {
+        let all = own.into_iter().flat_map(|service| &service.autoscalers);
+        let mut all = all.filter_map(|id| env.autoscalers.get(id.0));
+        let is_own = |a: &&Autoscaler| {
+            a.name == workload.id.name || a.name.ends_with(&format!("/{}", workload.id.name))
+        };
+        let min = all.find(is_own)?.min.as_ref();
+        min.filter(|min| scale.is_some_and(|scale| scale.value == min.value))
+    };
+    let scale = named().or(scale);
     match scale.or(workload.replicas.as_ref()) {
         Some(fact) => (fact.value, Some(fact)),
         None => (1, None),
@@ -91,8 +122,13 @@ impl<'a> Callers<'a> {
     }
 
     /// Whether its pods are called: a Service leads to them, or a container has a port. A port that only a monitoring
-    /// system reads makes nobody depend on it.
+    /// system or the kubelet reads makes nobody depend on it.
     pub(crate) fn call(&self, workload: &Workload) -> bool {
+        self.led_to(workload).is_some() || self.has_port(workload)
+    }
+
+    /// The Services that select a workload.
+    fn selecting(&self, workload: &Workload) -> Vec<&'a ServicePort> {
         let selects = |service: &&&ServicePort| {
             let mut all = service.selector.iter();
             all.all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
@@ -101,12 +137,21 @@ impl<'a> Callers<'a> {
         let indexed = labels.filter_map(|(key, value)| self.0.get(&(key.as_str(), value.value.as_str())));
         // A Service selects pods of its own namespace.
         let all = indexed.flat_map(|services| services.related(workload.id.home()));
-        let services: Vec<&ServicePort> = all.filter(selects).copied().collect();
-        let mut ports = services.iter().flat_map(|service| &service.ports);
-        if services.iter().any(|s| s.ports.is_empty()) || ports.any(|(name, ..)| !is_scraped(name.as_deref()))
-        {
-            return true;
-        }
+        all.filter(selects).copied().collect()
+    }
+
+    /// The first Service that leads to a workload by a port that is not only for metrics or probes.
+    pub(crate) fn led_to(&self, workload: &Workload) -> Option<&'a ServicePort> {
+        let leads = |service: &&ServicePort| {
+            let mut ports = service.ports.iter();
+            service.ports.is_empty() || ports.any(|(name, ..)| !is_scraped(name.as_deref()))
+        };
+        self.selecting(workload).into_iter().find(leads)
+    }
+
+    /// Whether a container has a port that is not only for metrics or probes.
+    fn has_port(&self, workload: &Workload) -> bool {
+        let services = self.selecting(workload);
         let scraped = |number: u32| {
             let mut ports = services.iter().flat_map(|service| &service.ports);
             ports.any(|(_, port, target)| match target {
@@ -119,13 +164,67 @@ impl<'a> Callers<'a> {
     }
 }
 
-/// Whether the name of a port shows that only a monitoring system or a developer reads it.
+/// The services that call others, by the host that they name.
+pub(crate) struct Hosts<'a>(HashMap<&'a str, BTreeSet<(&'a str, Option<&'a str>)>>);
+
+impl<'a> Hosts<'a> {
+    /// The calls of an environment.
+    pub(crate) fn new(env: &'a Environment) -> Self {
+        let mut hosts: HashMap<&str, BTreeSet<(&str, Option<&str>)>> = HashMap::default();
+        for call in env.calls.iter().filter(|call| call.site == CallSite::Service) {
+            let caller = call.owner.service.map(|id| env.service(id).name.as_str());
+            let host = call.target_name.as_ref().map(|name| host(&name.value));
+            if let (Some(caller), Some((name, namespace))) = (caller, host) {
+                hosts.entry(name).or_default().insert((caller, namespace));
+            }
+        }
+        Hosts(hosts)
+    }
+
+    /// The services that call a Service of Kubernetes, without the one that it leads to.
+    pub(crate) fn callers(&self, service: &ServicePort, own: Option<&str>) -> BTreeSet<&'a str> {
+        let found = self.0.get(service.id.name.as_str()).into_iter().flatten();
+        let is_there = |namespace: &Option<&str>| match (namespace, service.id.namespace.as_deref()) {
+            (Some(a), Some(b)) => *a == b,
+            _ => true,
+        };
+        found
+            .filter(|(name, namespace)| is_there(namespace) && own != Some(*name))
+            .map(|(name, _)| *name)
+            .collect()
+    }
+}
+
+/// The name of a host, and its namespace if it has one: of `http://orders.shop.svc:80/x`, `orders` and `shop`.
+fn host(written: &str) -> (&str, Option<&str>) {
+    let after = written.split_once("://").map_or(written, |(_, rest)| rest);
+    let host = after.split(['/', ':']).next().unwrap_or_default();
+    let mut parts = host.split('.');
+    let name = parts.next().unwrap_or_default();
+    let namespace = parts
+        .next()
+        .filter(|_| parts.next().is_none_or(|part| part == "svc"));
+    (name, namespace)
+}
+
+/// Whether the name of a port shows that only a monitoring system, the kubelet or a developer reads it.
 pub(crate) fn is_scraped(name: Option<&str>) -> bool {
     name.is_some_and(|name| {
         let is_it = |word: &str| {
             matches!(
                 word,
-                "metrics" | "metric" | "debug" | "prometheus" | "prom" | "pprof"
+                "metrics"
+                    | "metric"
+                    | "debug"
+                    | "prometheus"
+                    | "prom"
+                    | "pprof"
+                    | "probe"
+                    | "probes"
+                    | "health"
+                    | "healthz"
+                    | "liveness"
+                    | "readiness"
             )
         };
         name.split(['-', '_']).any(is_it)

@@ -27,10 +27,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         return;
     }
     let stays = |w: &&Workload| w.lifecycle != Lifecycle::Batch && is_kubelets(&w.id.kind);
-    let all: Vec<&Workload> = pods::whole(cx.env)
+    let mut all: Vec<&Workload> = pods::whole(cx.env)
         .filter(stays)
         .filter(|w| cx.is_own(&w.id))
         .collect();
+    pods::once(&mut all);
     let without: Vec<&Workload> = all
         .iter()
         .copied()
@@ -63,6 +64,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         )
         .absent(Absence::PodDefault)
         .cause("have none")
+        .each()
         .figure("workloads", without.len() as f64, "workloads");
     for workload in without.iter().take(SHOWN) {
         finding = finding.at(workload.span, "no priorityClassName");

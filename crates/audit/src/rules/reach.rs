@@ -1,8 +1,9 @@
 //! Shared code of the network rules: address blocks, and what a rule of a policy opens.
 
+use crate::rule::Context;
 use cofferdam_model::network::{NetworkPolicy, Peer, PeerKind, PolicyRule, PortRange};
 use cofferdam_model::workload::Workload;
-use cofferdam_model::{ByHome, Environment};
+use cofferdam_model::{Absence, ByHome, Environment, Near};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -83,6 +84,28 @@ impl<'a> Pods<'a> {
         here.filter(|w| policy.id.namespace == w.id.namespace && policy.selector.matches(&w.labels))
             .collect()
     }
+}
+
+/// Of workloads that no policy selects, those for which that is certain: everything was read that could bring a policy to
+/// them. `None` if there are none.
+pub(crate) fn without_policy<'w>(cx: &Context<'_>, workloads: &[&'w Workload]) -> Option<Vec<&'w Workload>> {
+    let place = (cx.env.project, cx.env.name.as_str());
+    let scope = &cx.platform.scope;
+    if scope.open_for(Absence::NetworkPolicy, place.0, place.1).is_none() {
+        return Some(workloads.to_vec());
+    }
+    let is_closed = |workload: &&&Workload| {
+        let near = Near {
+            files: vec![workload.span.file],
+            path: Some(cx.platform.sources.path(workload.span.file)),
+            namespace: workload.id.namespace.as_deref(),
+            cluster: cx.env.cluster.as_deref(),
+            ..Near::default()
+        };
+        scope.open_near(Absence::NetworkPolicy, place, &near).is_none()
+    };
+    let closed: Vec<&Workload> = workloads.iter().filter(is_closed).copied().collect();
+    (!closed.is_empty()).then_some(closed)
 }
 
 /// Names of workloads for a sentence: the first three and the number of the others.

@@ -5,6 +5,7 @@ use super::{pods, stores};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Absence;
+use std::collections::BTreeSet;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -23,18 +24,18 @@ const OF_DATABASE: &str = "Let an operator run it with streaming replication and
     MongoDB operator), or use a managed database; until then, test its backups.";
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let callers = pods::Callers::new(cx.env);
+    let (services, hosts) = (pods::Callers::new(cx.env), pods::Hosts::new(cx.env));
     for workload in pods::services(cx.env) {
         let (fewest, fact) = pods::fewest(cx.env, workload);
         if fewest != 1 || !is_kubernetes(&workload.id.kind) {
             continue;
         }
-        let is_called = callers.call(workload);
+        let service = services.led_to(workload);
+        let own = pods::service(cx.env, workload).map(|service| service.name.as_str());
+        let callers = service.map_or_else(BTreeSet::new, |service| hosts.callers(service, own));
+        let is_called = service.is_some();
         let written = fact.filter(|f| !f.is_assumed());
-        let depended = match is_called {
-            true => ", and other services depend on it",
-            false => "",
-        };
+        let depended = depended(service.is_some(), &callers);
         let database = stores::database(workload);
         let mut finding = Finding::new(workload.id.to_string(), format!("{}: one replica{depended}", workload.id))
             .severity(if is_called { Severity::Medium } else { Severity::Low })
@@ -49,6 +50,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 Some(_) => OF_DATABASE.to_owned(),
                 None => "Run at least two replicas on different nodes; if only one may work at a time, elect a leader among them.".to_owned(),
             })
+            .cause("one replica")
             .figure("replicas", 1, "replicas")
             .at(workload.span, "the workload");
         finding = match written.and_then(cofferdam_model::Fact::span) {
@@ -87,10 +89,84 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
+/// Who depends on a workload, after "one replica".
+fn depended(is_served: bool, callers: &BTreeSet<&str>) -> String {
+    let names: Vec<&str> = callers.iter().take(3).copied().collect();
+    match (names.as_slice(), callers.len()) {
+        ([], _) if is_served => " behind a Service".to_owned(),
+        ([], _) => String::new(),
+        ([one], _) => format!(", and {one} calls it"),
+        (_, n) if n <= 3 => format!(", and {} call it", names.join(", ")),
+        (_, n) => format!(
+            ", and {n} services call it ({} and {} more)",
+            names.join(", "),
+            n - 3
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::testing;
+    use cofferdam_model::calls::{Call, CallSite, CallTarget, TimeoutSetting};
+
+    #[test]
+    fn a_title_names_the_services_that_call_it() {
+        let title = |callers: &[&str], host: &str| {
+            let mut env = pods::testing::env((1, 1, 1), |_| {});
+            let workload = env.workloads[0].clone();
+            let labels = workload.labels.iter().map(|(k, v)| (k.clone(), v.clone()));
+            env.service_ports.push(cofferdam_model::workload::ServicePort {
+                id: cofferdam_model::workload::ObjectId {
+                    kind: "Service".to_owned(),
+                    name: "api".to_owned(),
+                    ..workload.id.clone()
+                },
+                span: testing::span(40),
+                labels: Default::default(),
+                selector: labels.collect(),
+                ports: Vec::new(),
+                kind: None,
+                address: None,
+                completeness: cofferdam_model::workload::Completeness::Whole,
+            });
+            for name in callers {
+                env.services.push(testing::service(name, (2, 2, 2)));
+                let owner = testing::owned_by(env.services.len() - 1);
+                env.calls.push(Call {
+                    owner,
+                    site: CallSite::Service,
+                    span: testing::span(50),
+                    target: CallTarget::Service,
+                    target_name: Some(testing::fact(host.to_owned(), 51)),
+                    what: String::new(),
+                    timeout: TimeoutSetting::Unknown,
+                    attempts: None,
+                    backoff: None,
+                    jitter: None,
+                    retry_budget: None,
+                    breaker: None,
+                });
+            }
+            let title = testing::only(&RULE, &env).title;
+            title
+                .split_once(": ")
+                .map(|(_, rest)| rest.to_owned())
+                .unwrap_or_default()
+        };
+        assert_eq!(title(&[], ""), "one replica behind a Service");
+        assert_eq!(
+            title(&["shop"], "http://api:8080/x"),
+            "one replica, and shop calls it"
+        );
+        assert_eq!(title(&["a", "b"], "api"), "one replica, and a, b call it");
+        assert_eq!(
+            title(&["a", "b", "c", "d"], "api"),
+            "one replica, and 4 services call it (a, b, c and 1 more)"
+        );
+        assert_eq!(title(&["shop"], "other"), "one replica behind a Service");
+    }
 
     #[test]
     fn a_missing_replica_count_may_belong_to_an_autoscaler() {

@@ -105,7 +105,7 @@ fn a_service_for_metrics_makes_nobody_depend_on_a_pod() {
         of(&found, "single-replica")[0].title.clone()
     };
     let alone = "Deployment shop/web: one replica";
-    let needed = "Deployment shop/web: one replica, and other services depend on it";
+    let served = "Deployment shop/web: one replica behind a Service";
     let metrics = "{name: metrics, port: 9090, targetPort: 9090}";
     assert_eq!(title("ports: []", metrics), alone);
     assert_eq!(title("ports: [{containerPort: 9090}]", metrics), alone);
@@ -113,8 +113,10 @@ fn a_service_for_metrics_makes_nobody_depend_on_a_pod() {
         title("ports: [{name: debug, containerPort: 6060}]", metrics),
         alone
     );
-    assert_eq!(title("ports: [{containerPort: 80}]", metrics), needed);
-    assert_eq!(title("ports: []", "{name: http, port: 80}"), needed);
+    // A port alone says nothing of callers.
+    assert_eq!(title("ports: [{containerPort: 80}]", metrics), alone);
+    assert_eq!(title("ports: []", "{name: health, port: 8081}"), alone);
+    assert_eq!(title("ports: []", "{name: http, port: 80}"), served);
 }
 
 #[test]

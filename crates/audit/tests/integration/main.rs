@@ -8,6 +8,7 @@
 
 mod beside;
 mod checkers;
+mod claimed;
 mod claims;
 mod joined;
 mod judged;

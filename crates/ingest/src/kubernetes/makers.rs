@@ -190,7 +190,13 @@ fn anywhere(object: &Object<'_>, kind: &str, name: &str, parts: &mut Parts) {
     within(object, kind, name, None, parts);
 }
 
-fn within(object: &Object<'_>, kind: &str, name: &str, namespace: Option<&str>, parts: &mut Parts) {
+pub(super) fn within(
+    object: &Object<'_>,
+    kind: &str,
+    name: &str,
+    namespace: Option<&str>,
+    parts: &mut Parts,
+) {
     let kind = if kind == "Secret" { MADE } else { kind };
     parts.config_objects.push(ConfigObject {
         id: ObjectId {

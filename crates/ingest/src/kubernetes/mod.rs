@@ -18,11 +18,13 @@ mod makers;
 mod monitoring;
 mod network;
 mod object;
+mod partial;
 mod pod;
 pub(crate) mod processes;
 mod references;
 mod scaling;
 pub mod schema;
+pub(crate) mod scripts;
 mod server_files;
 mod stores;
 mod workload;
@@ -33,7 +35,7 @@ mod tests;
 use crate::context::Place;
 use crate::prometheus;
 use cofferdam_model::Parts;
-use cofferdam_model::delivery::Defect;
+use cofferdam_model::delivery::{Defect, DefectEffect};
 use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
@@ -110,13 +112,17 @@ pub fn interpret(object: &Node, place: Place<'_>, parts: &mut Parts) {
     };
     let subject = object.subject();
     parts.defects.extend(problems.iter().map(|p| {
-        let defect = p.to_defect(&subject);
+        let mut defect = p.to_defect(&subject);
+        if p.kind == schema::ProblemKind::Missing && partial::may_be_laid_over(&object) {
+            defect.effect = DefectEffect::RefusedIfNew;
+        }
         match helm_values::used_by(place, object.node, p) {
             Some(remedy) => Defect { remedy, ..defect },
             None => defect,
         }
     }));
     makers::interpret(&object, parts);
+    scripts::interpret(&object, parts);
     monitoring::released(&object, parts);
     if !READERS.iter().any(|read| read(&object, parts)) {
         custom::interpret(&object, parts);
@@ -219,6 +225,8 @@ const READERS: [Reader; 9] = [
 /// containers override what this reads, so their settings come after it.
 pub fn finish(repo: &Repo, environment: &str, parts: &mut Parts) {
     workload::without_owned(parts);
+    partial::finish(parts);
+    scaling::without_refused(parts);
     limits::finish(parts);
     entries::finish(repo, environment, parts);
     stores::finish(parts);

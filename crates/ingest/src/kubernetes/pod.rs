@@ -6,7 +6,7 @@ use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
 use cofferdam_model::workload::{Container, Spread, Volume, VolumeKind, Workload};
-use cofferdam_model::{Fact, Parts};
+use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 
@@ -288,12 +288,24 @@ pub(super) fn check_mounts(workload: &Workload, claims: &[String], object: &Obje
             parts.dangling.push(Dangling {
                 subject: format!("container {} of {}", container.name, object.subject()),
                 kind: DanglingKind::Volume,
-                name: path.clone().map(|_| name.clone()),
+                name: match path.span().and_then(|span| name_of_mount(object.node, span)) {
+                    Some(span) => Fact::declared(name.clone(), span),
+                    None => path.clone().map(|_| name.clone()),
+                },
                 nearest: cofferdam_syntax::nearest::nearest(name, volumes()).map(str::to_owned),
                 certain: true,
             });
         }
     }
+}
+
+/// Where the mount with this path names its volume.
+fn name_of_mount(node: &Node, path: Span) -> Option<Span> {
+    if node.get("mountPath").is_some_and(|n| n.span == path) {
+        return node.get("name").map(|name| name.span);
+    }
+    let below = node.entries().map(|(_, value)| value).chain(node.items());
+    below.into_iter().find_map(|value| name_of_mount(value, path))
 }
 
 /// The main container of a workload: the one with its name, or the first.

@@ -357,6 +357,19 @@ fn budget(object: &Object<'_>, parts: &mut Parts) {
     });
 }
 
+/// Removes autoscalers that the API server refuses, since their maximum is below their minimum: nothing scales.
+pub(super) fn without_refused(parts: &mut Parts) {
+    let Parts {
+        autoscalers, defects, ..
+    } = parts;
+    autoscalers.retain(|autoscaler| {
+        let limits = autoscaler.min.as_ref().zip(autoscaler.max.as_ref());
+        let is_below = limits.is_some_and(|(min, max)| min.value > max.value);
+        let max = autoscaler.max.as_ref().and_then(Fact::span);
+        !(is_below && defects.iter().any(|defect| Some(defect.span) == max))
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::read;

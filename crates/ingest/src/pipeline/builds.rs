@@ -87,12 +87,28 @@ impl<'a> Sources<'a> {
             (&applications, &commands, &of_builds),
             (&naming, &file_environments),
         );
-        let variants = Variants::of(&built, &projects, &evidence, |build| {
-            let of = || of_builds.get(&build.dir)?.cluster.as_deref();
-            scope::cluster_of(&build.path).or_else(of)
-        });
+        // What a generator without known values might deploy is deployed by nothing for certain.
+        let known = applications
+            .applications
+            .iter()
+            .filter(|a| a.unknown_generator.is_none());
+        let mut named = deployed(known);
+        named.extend(commands.kustomizations.iter().cloned());
+        named.extend(unused::deployed_by_flux(repo));
+        let variants = Variants::of(
+            &built,
+            &projects,
+            &evidence,
+            (
+                |build| {
+                    let of = || of_builds.get(&build.dir)?.cluster.as_deref();
+                    scope::cluster_of(&build.path).or_else(of)
+                },
+                |build| unused::is_base(&build.dir) && !named.contains(&build.dir),
+            ),
+        );
         let directories = manifests::directories(repo, (&applications, &commands), &naming);
-        let mut deployed = deployed(&applications);
+        let mut deployed = deployed(applications.applications.iter());
         deployed.extend(commands.kustomizations.iter().cloned());
         deployed.extend(unused::deployed_by_flux(repo));
         let mut projects = projects;
@@ -380,7 +396,11 @@ fn built(
     (applications, commands, of_builds): (&Applications, &Commands, &HashMap<PathBuf, OfBuild>),
     (naming, file_environments): (&Naming<'_>, &HashMap<&Path, String>),
 ) -> Built {
-    let mut deployed = deployed(applications);
+    // A base that nothing but a generator without known values might deploy is only a base.
+    let is_known = |a: &&argo::Application| a.unknown_generator.is_none();
+    let known = deployed(applications.applications.iter().filter(is_known));
+    let mut deployed = deployed(applications.applications.iter());
+    deployed.retain(|dir| known.contains(dir) || !unused::is_base(dir));
     deployed.extend(commands.kustomizations.iter().cloned());
     let mut built = kustomize::build_with(repo, &deployed);
     made::take_back(repo, &mut built);
@@ -432,8 +452,8 @@ fn built(
 }
 
 /// Directories of kustomizations that applications deploy: each is a build of its own, used as a base or not.
-fn deployed(applications: &Applications) -> BTreeSet<PathBuf> {
-    let sources = applications.applications.iter().flat_map(|a| &a.sources);
+fn deployed<'a>(applications: impl Iterator<Item = &'a argo::Application>) -> BTreeSet<PathBuf> {
+    let sources = applications.flat_map(|a| &a.sources);
     sources
         .filter_map(|source| match &source.deploys {
             Some(Deploys::Kustomization(dir)) => Some(dir.clone()),

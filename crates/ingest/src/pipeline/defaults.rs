@@ -2,14 +2,14 @@
 //! installs, and those of variables that something which was not read may set.
 
 use super::partial;
-use super::sources::Sources;
+use super::sources::{Release, Sources};
 use crate::compose;
 use cofferdam_model::{FileId, Span};
 use cofferdam_render::kustomize::Build;
 use cofferdam_syntax::hash::HashSet;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Files of values of charts that nothing here installs, and files of bases that nothing here uses: what they say are
 /// defaults.
@@ -30,7 +30,12 @@ pub(super) fn values(sources: &Sources<'_>) -> BTreeSet<Span> {
     let mut found = of_terraform(sources);
     for (path, id) in of_charts(sources).filter(|(path, _)| is_template(path)) {
         let text = sources.repo.text(path).unwrap_or_default();
-        let places = by_values(text).into_iter();
+        let places = by_values(text).into_iter().chain(containers_by_values(text));
+        found.extend(places.map(|range| Span::new(id, range.start, range.end)));
+    }
+    for (path, id) in with_unread_values(sources) {
+        let text = sources.repo.text(path).unwrap_or_default();
+        let places = by_values(text).into_iter().chain(containers_by_values(text));
         found.extend(places.map(|range| Span::new(id, range.start, range.end)));
     }
     let own = sources.repo.yaml.iter();
@@ -52,6 +57,63 @@ fn of_charts<'s>(sources: &'s Sources<'_>) -> impl Iterator<Item = (&'s Path, Fi
             !directories.is_empty() && path.ancestors().any(|above| directories.contains(above))
         })
         .map(|(path, id)| (path.as_path(), *id))
+}
+
+/// The templates of charts whose releases get values that cannot be read: encrypted files of the same name as those that
+/// are read (`config/prod.yaml` and `secrets/config/prod.yaml`), which override them.
+fn with_unread_values<'s>(sources: &'s Sources<'_>) -> Vec<(&'s Path, FileId)> {
+    let is_yaml = |path: &&PathBuf| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    let encrypted: Vec<&PathBuf> = sources.repo.encrypted.iter().filter(is_yaml).collect();
+    if encrypted.is_empty() {
+        return Vec::new();
+    }
+    let is_beside = |read: &Path, unread: &Path| {
+        read.file_name() == unread.file_name()
+            && sources.projects.of_path(read) == sources.projects.of_path(unread)
+    };
+    let is_open = |release: &&Release| {
+        let mut values = release.of.values.iter();
+        values.any(|read| encrypted.iter().any(|unread| is_beside(read, unread)))
+    };
+    let open: HashSet<&Path> = (sources.releases.iter().filter(is_open))
+        .map(|release| release.dir.as_path())
+        .collect();
+    let files = sources.repo.files.iter();
+    files
+        .filter(|(path, _)| is_template(path) && path.ancestors().any(|above| open.contains(above)))
+        .map(|(path, id)| (path.as_path(), *id))
+        .collect()
+}
+
+/// The first lines of containers whose template takes settings from values, so that these may set what it lacks.
+fn containers_by_values(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut lines: Vec<(usize, &str)> = Vec::new();
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        lines.push((at, line));
+        at += line.len();
+    }
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    for (number, (start, line)) in lines.iter().enumerate() {
+        if !line.trim_start().starts_with("- name:") {
+            continue;
+        }
+        let own = indent(line);
+        let is_inside = |line: &str| {
+            let is_action = line.trim_start().starts_with("{{");
+            line.trim().is_empty() || is_action || indent(line) > own
+        };
+        let block = lines[number + 1..].iter().take_while(|(_, line)| is_inside(line));
+        let takes =
+            |line: &str| line.contains(".Values") && (line.contains("toYaml") || line.contains("resources"));
+        let is_image = |line: &str| line.trim_start().starts_with("image:");
+        let block: Vec<&str> = block.map(|(_, line)| *line).collect();
+        if block.iter().any(|line| is_image(line)) && block.iter().any(|line| takes(line)) {
+            found.push(*start..start + line.trim_end().len());
+        }
+    }
+    found
 }
 
 fn is_template(path: &Path) -> bool {
@@ -120,6 +182,16 @@ fn of_terraform(sources: &Sources<'_>) -> BTreeSet<Span> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_that_takes_settings_from_values_may_get_what_it_lacks() {
+        let text = "containers:\n- name: a\n  image: x\n  {{- with .Values.a.resources }}\n  resources:\n    {{- . | toYaml | nindent 4 }}\n  {{- end }}\n- name: b\n  image: {{ .Values.image }}\n- name: c\n  image: y\n  {{- toYaml .Values.extra | nindent 2 }}\nvolumes:\n- name: d\n  secret: {{ .Values.resources }}\n";
+        let found: Vec<&str> = containers_by_values(text)
+            .into_iter()
+            .map(|range| &text[range])
+            .collect();
+        assert_eq!(found, ["- name: a", "- name: c"]);
+    }
 
     #[test]
     fn a_branch_or_line_with_a_value_depends_on_values() {

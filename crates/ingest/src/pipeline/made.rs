@@ -1,6 +1,8 @@
-//! Files that a script makes before anything is built: what a kustomization names and is not here yet is not missing.
+//! Files that a script makes before anything is built, or that a template beside them is filled into: what a kustomization
+//! names and is not here yet is not missing.
 
 use crate::commands::is_script;
+use crate::templates::ENDINGS;
 use cofferdam_code::shell;
 use cofferdam_render::kustomize::{Built, Named};
 use cofferdam_syntax::repo::{Repo, normalise};
@@ -21,7 +23,9 @@ pub(super) fn take_back(repo: &Repo, built: &mut Built) {
         let found = words
             .iter()
             .find(|(script, word)| makes(repo, script, word, path));
-        found.map(|(script, _)| *script)
+        found
+            .map(|(script, _)| *script)
+            .or_else(|| template_of(repo, path))
     };
     built.dangling.retain(|dangling| {
         dangling.what != Named::File || script_of(&place(repo, dangling.span.file, &dangling.name)).is_none()
@@ -31,12 +35,29 @@ pub(super) fn take_back(repo: &Repo, built: &mut Built) {
         let written = &repo.sources.file(span.file).text[span.start as usize..span.end as usize];
         let written = written.trim_matches(['"', '\'']);
         if let Some(script) = script_of(&place(repo, span.file, written)) {
-            failed.message = format!(
-                "`{written}` is made by {}, so this can be built only after it has run",
-                script.display()
-            );
+            let by = script.display();
+            failed.message = match is_script(script) {
+                true => format!("`{written}` is made by {by}, so this can be built only after it has run"),
+                false => {
+                    format!("`{written}` is made from {by}, so this can be built only after it was filled in")
+                }
+            };
         }
     }
+}
+
+/// A template beside a path that would have its name: `web.yaml.j2` for `web.yaml`.
+fn template_of<'r>(repo: &'r Repo, path: &Path) -> Option<&'r Path> {
+    let name = path.file_name()?.to_str()?;
+    let is_template = |beside: &&PathBuf| {
+        let ending = beside
+            .file_name()
+            .and_then(|other| other.to_str()?.strip_prefix(name));
+        let ending = ending.and_then(|rest| rest.strip_prefix('.'));
+        beside.parent() == path.parent() && ending.is_some_and(|ending| ENDINGS.contains(&ending))
+    };
+    let mut all = repo.files.keys().chain(&repo.passed_over);
+    all.find(is_template).map(PathBuf::as_path)
 }
 
 /// The path that a file names, below the root.

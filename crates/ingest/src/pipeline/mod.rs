@@ -292,7 +292,7 @@ impl Universe {
     fn holds(&self, holder: &Holder<'_>) -> bool {
         let same = |own: &str, of: Option<&str>| of.is_none_or(|name| name == own);
         let is_variant = match (&self.variant, holder.variant) {
-            (Some(own), Some(of)) => of.is_with(own),
+            (Some(own), Some(of)) => of.is_in(own),
             _ => true,
         };
         holder.project == self.project
@@ -461,7 +461,5 @@ fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>], sections: &read::Secti
 
 /// The variants of some pieces.
 fn variants<'p>(pieces: impl Iterator<Item = &'p Piece<'p>>) -> BTreeSet<&'p str> {
-    pieces
-        .filter_map(|piece| Some(piece.holder.variant?.name.as_str()))
-        .collect()
+    pieces.filter_map(|piece| piece.holder.variant?.turn()).collect()
 }

@@ -144,29 +144,69 @@ pub(super) struct Making {
     prefix: String,
     /// Names that its pods may bear in labels: of the release and of the chart.
     names: Vec<String>,
+    /// The file that installs it, and files of its values.
+    files: Vec<PathBuf>,
 }
 
 impl Making {
     /// Whether the release makes an object of this name. What is not known of its place may be the same.
     pub(super) fn makes(&self, env: &Environment, namespace: Option<&str>, name: &str) -> bool {
-        let is_name = name
-            .strip_prefix(&*self.prefix)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-        let is_there = match (namespace, &self.namespace) {
+        is_of(name, &self.prefix) && self.is_there(env, namespace)
+    }
+
+    /// Whether the release labels its objects so: charts write the name of the release or their own into labels, and
+    /// others stand in the values.
+    pub(super) fn labels(
+        &self,
+        repo: &Repo,
+        env: &Environment,
+        namespace: Option<&str>,
+        labels: &[(&str, &str)],
+    ) -> bool {
+        let is_own = |(_, value): &(&str, &str)| self.names.iter().any(|name| name == value) || is_of(value, &self.prefix);
+        self.is_there(env, namespace)
+            && (labels.iter().any(is_own) || labels.iter().all(|label| self.writes(repo, *label)))
+    }
+
+    /// Whether the file that installs it or its values have this label.
+    fn writes(&self, repo: &Repo, (key, value): (&str, &str)) -> bool {
+        if key.is_empty() {
+            return false;
+        }
+        let files = self.files.iter().filter(|path| {
+            let text = repo.text(path).unwrap_or_default();
+            text.contains(key) && text.contains(value)
+        });
+        let documents = files
+            .filter_map(|path| repo.yaml.get(path))
+            .flat_map(|s| &s.documents);
+        documents.into_iter().any(|document| has(document, key, value))
+    }
+
+    /// Whether it is in this namespace of this environment.
+    fn is_there(&self, env: &Environment, namespace: Option<&str>) -> bool {
+        let is_here = match (namespace, &self.namespace) {
             (Some(a), Some(b)) => a == b,
             _ => true,
         };
-        is_name && is_there && self.is_in(env)
+        is_here
+            && self.project == env.project
+            && self.environment.as_ref().is_none_or(|name| *name == env.name)
     }
+}
 
-    /// Whether a pod with this value of a label may be one of the release.
-    pub(super) fn labels(&self, env: &Environment, value: &str) -> bool {
-        self.names.iter().any(|name| name == value) && self.is_in(env)
-    }
+/// Whether something is named after a release.
+fn is_of(name: &str, release: &str) -> bool {
+    let rest = name.strip_prefix(release);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
 
-    fn is_in(&self, env: &Environment) -> bool {
-        self.project == env.project && self.environment.as_ref().is_none_or(|name| *name == env.name)
-    }
+/// Whether anything below a node has this key with this value.
+fn has(node: &Node, key: &str, value: &str) -> bool {
+    let is_it = |(k, v): &(&cofferdam_syntax::tree::Key, &Node)| *k.text == *key && v.as_str() == Some(value);
+    let mut entries = node.entries();
+    entries.any(|(k, v)| is_it(&(k, v)) || has(v, key, value))
+        || node.items().iter().any(|n| has(n, key, value))
 }
 
 /// What releases of charts from elsewhere make.
@@ -177,6 +217,10 @@ pub(super) fn makings(sources: &Sources<'_>) -> Vec<Making> {
         namespace: remote.namespace.clone().filter(|name| !name.contains(['{', '$'])),
         prefix,
         names: remote.release.iter().chain([&remote.chart]).cloned().collect(),
+        files: std::iter::once(&remote.path)
+            .chain(&remote.values)
+            .cloned()
+            .collect(),
     };
     let releases = rows(sources).into_iter().map(|(remote, environment, _)| {
         let name = remote.release.clone().unwrap_or_else(|| remote.chart.clone());
@@ -381,6 +425,7 @@ mod tests {
             namespace: namespace.map(str::to_owned),
             prefix: "shop-redis".to_owned(),
             names: Vec::new(),
+            files: Vec::new(),
         };
         let env = Environment {
             name: "production".to_owned(),

@@ -166,7 +166,9 @@ pub(super) fn settle(sources: &Sources<'_>, here: &OfProject<'_>, universe: &Uni
             subject: path.to_string(),
             kind: match dangling.what {
                 Named::File => DanglingKind::File,
-                _ => DanglingKind::PatchTarget,
+                Named::PatchTarget => DanglingKind::PatchTarget,
+                what if dangling.refused => DanglingKind::Refused(what.name()),
+                what => DanglingKind::Unused(what.name()),
             },
             name: Fact::declared(dangling.name.clone(), dangling.span),
             nearest: dangling.nearest.clone(),

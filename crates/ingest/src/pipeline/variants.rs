@@ -14,16 +14,22 @@ use std::path::{Path, PathBuf};
 /// One of several things that are not installed together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Variant {
-    /// The part of its path that tells it from the others.
-    pub(super) name: String,
-    /// The variants together with which it is judged: itself, and for the first of a family those of all others.
+    /// The turn in which it is judged, by the name of the first variant that is judged in it. `None` where its family is too
+    /// large to judge its variants one by one: then they are all judged together.
+    turn: Option<String>,
+    /// The turns in which it is there: its own, and for the first of a family those in which no other of the family is.
     present: BTreeSet<String>,
 }
 
 impl Variant {
-    /// Whether it is judged with the variant of this name.
-    pub(super) fn is_with(&self, name: &str) -> bool {
-        self.present.contains(name)
+    /// The turn in which it is judged.
+    pub(super) fn turn(&self) -> Option<&str> {
+        self.turn.as_deref()
+    }
+
+    /// Whether it is there in this turn.
+    pub(super) fn is_in(&self, turn: &str) -> bool {
+        self.turn.is_none() || self.present.contains(turn)
     }
 }
 
@@ -36,40 +42,49 @@ pub(super) struct Variants {
 /// What tells one deployment from another besides its root.
 type Place<'b> = (ProjectId, Option<&'b str>);
 
+/// The families of one environment.
+type Families<'b> = Vec<BTreeSet<&'b Path>>;
+
 impl Variants {
-    /// The variants among `built`. `cluster_of` is the cluster of a build.
+    /// The variants among `built`. `cluster_of` is the cluster of a build; `is_base` says that nothing deploys it by itself.
     pub(super) fn of<'b>(
         built: &'b Built,
         projects: &Projects,
         evidence: &Evidence,
-        cluster_of: impl Fn(&'b Build) -> Option<&'b str>,
+        (cluster_of, is_base): (impl Fn(&'b Build) -> Option<&'b str>, impl Fn(&'b Build) -> bool),
     ) -> Variants {
-        let mut families = families(built, projects, evidence, cluster_of);
-        families.retain(|family| family.len() > 1);
-        drop_large(&mut families, built, projects);
-        let mut all: BTreeMap<ProjectId, BTreeSet<String>> = BTreeMap::new();
-        let named: Vec<(ProjectId, Vec<(&Path, String)>)> = (families.into_iter())
-            .map(|family| {
-                let project = family.first().map_or(ProjectId(0), |dir| projects.of_path(dir));
-                (project, names(&family))
-            })
-            .collect();
-        for (project, family) in &named {
-            let names = family.iter().map(|(_, name)| name.clone());
-            all.entry(*project).or_default().extend(names);
+        let mut places = families(built, projects, evidence, (cluster_of, is_base));
+        for families in places.values_mut() {
+            families.retain(|family| family.len() > 1);
         }
         let mut found = Variants::default();
-        for (project, family) in named {
-            let own: BTreeSet<&String> = family.iter().map(|(_, name)| name).collect();
-            for (at, (dir, name)) in family.iter().enumerate() {
-                let mut present = BTreeSet::from([name.clone()]);
+        for dir in costly(&mut places, built, projects).iter().flatten() {
+            let together = Variant {
+                turn: None,
+                present: BTreeSet::new(),
+            };
+            found.by_dir.insert(dir.to_path_buf(), together);
+        }
+        let mut turns: BTreeMap<ProjectId, BTreeSet<String>> = BTreeMap::new();
+        let mut placed: Vec<(ProjectId, Vec<(&Path, String)>)> = Vec::new();
+        for (place, families) in &places {
+            for family in in_turns(families) {
+                let own = turns.entry(place.0).or_default();
+                own.extend(family.iter().map(|(_, turn)| turn.clone()));
+                placed.push((place.0, family));
+            }
+        }
+        for (project, family) in placed {
+            let own: BTreeSet<&String> = family.iter().map(|(_, turn)| turn).collect();
+            for (at, (dir, turn)) in family.iter().enumerate() {
+                let mut present = BTreeSet::from([turn.clone()]);
                 if at == 0 {
                     // Where a variant of something else is judged, one of these is there too.
-                    let others = all[&project].iter().filter(|other| !own.contains(other));
+                    let others = turns[&project].iter().filter(|other| !own.contains(other));
                     present.extend(others.cloned());
                 }
-                let name = name.clone();
-                found.by_dir.insert(dir.to_path_buf(), Variant { name, present });
+                let turn = Some(turn.clone());
+                found.by_dir.insert(dir.to_path_buf(), Variant { turn, present });
             }
         }
         found
@@ -84,36 +99,84 @@ impl Variants {
     }
 }
 
-/// Objects that the variants of a project may repeat beside those that it has.
-const MAX_REPEATED: usize = 50_000;
-
-/// Leaves the variants of a project together where judging each with everything that is no variant would cost much more
-/// than the project has objects.
-fn drop_large(families: &mut Vec<BTreeSet<&Path>>, built: &Built, projects: &Projects) {
-    let of_family = |family: &BTreeSet<&Path>| family.first().map(|dir| projects.of_path(dir));
-    let mut variants: BTreeMap<ProjectId, BTreeSet<&Path>> = BTreeMap::new();
-    for family in families.iter() {
-        if let Some(project) = of_family(family) {
-            variants.entry(project).or_default().extend(family);
+/// The families of one environment with the turn of each variant. There are as many turns as the largest family has
+/// variants: what has one name, as a cluster's directories have, is judged in one turn, and others in any that is left.
+fn in_turns<'p>(families: &[BTreeSet<&'p Path>]) -> Vec<Vec<(&'p Path, String)>> {
+    let mut named: Vec<Vec<(&Path, String)>> = families.iter().map(names).collect();
+    named.sort_by_key(|family| std::cmp::Reverse(family.len()));
+    let mut turns: Vec<String> = Vec::new();
+    for family in &mut named {
+        let mut left: Vec<String> = (turns.iter())
+            .filter(|turn| family.iter().all(|(_, name)| name != *turn))
+            .rev()
+            .cloned()
+            .collect();
+        for (_, name) in family.iter_mut().filter(|(_, name)| !turns.contains(name)) {
+            if let Some(turn) = left.pop() {
+                *name = turn;
+            }
         }
+        let new = family.iter().map(|(_, name)| name);
+        let new: Vec<String> = new.filter(|name| !turns.contains(name)).cloned().collect();
+        turns.extend(new);
     }
-    let mut objects: BTreeMap<ProjectId, (usize, usize)> = BTreeMap::new();
+    named
+}
+
+/// Objects that the variants of a project may repeat beside those that it has.
+const MAX_REPEATED: usize = 64_000;
+
+/// Takes the largest families out where to judge each variant with everything that is no variant would cost much more than
+/// the project has objects. Returns those, whose variants are judged together.
+fn costly<'b>(
+    places: &mut BTreeMap<Place<'b>, Families<'b>>,
+    built: &Built,
+    projects: &Projects,
+) -> Families<'b> {
+    let variants: BTreeSet<&Path> = places.values().flatten().flatten().copied().collect();
+    let mut objects: BTreeMap<ProjectId, usize> = BTreeMap::new();
+    let mut others: BTreeMap<(ProjectId, Option<&str>), usize> = BTreeMap::new();
     for build in &built.builds {
         let project = projects.of_path(&build.dir);
-        let (all, others) = objects.entry(project).or_default();
-        *all += build.objects.len();
-        if !variants
-            .get(&project)
-            .is_some_and(|own| own.contains(build.dir.as_path()))
-        {
-            *others += build.objects.len();
+        *objects.entry(project).or_default() += build.objects.len();
+        if !variants.contains(build.dir.as_path()) {
+            *others.entry((project, build.environment.as_deref())).or_default() += build.objects.len();
         }
     }
-    families.retain(|family| {
-        let project = of_family(family);
-        let known = project.and_then(|project| Some((variants.get(&project)?, objects.get(&project)?)));
-        known.is_none_or(|(own, (all, others))| own.len() * others <= all + MAX_REPEATED)
-    });
+    let cost = |(place, families): (&Place<'_>, &Families<'_>)| {
+        let of = |place: Place<'_>| others.get(&place).copied().unwrap_or(0);
+        let beside: usize = match place.1 {
+            Some(_) => of(*place) + of((place.0, None)),
+            None => (others.iter().filter(|(other, _)| other.0 == place.0))
+                .map(|(_, count)| count)
+                .sum(),
+        };
+        families.iter().map(BTreeSet::len).max().unwrap_or(0) * beside
+    };
+    let mut taken = Families::new();
+    for (project, objects) in objects {
+        loop {
+            let own = places.iter().filter(|(place, _)| place.0 == project);
+            let costs: Vec<(usize, Place<'b>)> = own.map(|(p, f)| (cost((p, f)), *p)).collect();
+            let total: usize = costs.iter().map(|(cost, _)| cost).sum();
+            let Some((_, place)) = costs.iter().max().filter(|_| total > objects + MAX_REPEATED) else {
+                break;
+            };
+            let Some(families) = places.get_mut(place) else {
+                break;
+            };
+            let largest = families.iter().map(BTreeSet::len).max().unwrap_or(0);
+            let (large, left) = std::mem::take(families)
+                .into_iter()
+                .partition(|family| family.len() == largest);
+            *families = left;
+            taken.extend::<Families<'b>>(large);
+            if largest == 0 {
+                break;
+            }
+        }
+    }
+    taken
 }
 
 /// The deployments that are variants.
@@ -130,18 +193,19 @@ fn families<'b>(
     built: &'b Built,
     projects: &Projects,
     evidence: &Evidence,
-    cluster_of: impl Fn(&'b Build) -> Option<&'b str>,
-) -> Vec<BTreeSet<&'b Path>> {
+    (cluster_of, is_base): (impl Fn(&'b Build) -> Option<&'b str>, impl Fn(&'b Build) -> bool),
+) -> BTreeMap<Place<'b>, Families<'b>> {
     let mut of_place: BTreeMap<Place<'b>, Vec<&'b Build>> = BTreeMap::new();
     for build in &built.builds {
         let place = (projects.of_path(&build.dir), build.environment.as_deref());
         of_place.entry(place).or_default().push(build);
     }
     let inside = inside(built);
-    let mut all = Vec::new();
-    for ((project, _), mut builds) in of_place {
+    let mut all: BTreeMap<Place<'b>, Families<'b>> = BTreeMap::new();
+    for (place, mut builds) in of_place {
+        let project = place.0;
         // What one other build alone is built on is a part of it.
-        builds.retain(|build| !inside.contains(build.dir.as_path()));
+        builds.retain(|build| !inside.contains(build.dir.as_path()) && !is_base(build));
         let mut group: Vec<usize> = (0..builds.len()).collect();
         let mut join = |a: usize, b: usize| {
             let (from, to) = (group[a], group[b]);
@@ -181,7 +245,7 @@ fn families<'b>(
         for (at, build) in builds.iter().enumerate() {
             families.entry(group[at]).or_default().insert(&build.dir);
         }
-        all.extend(families.into_values());
+        all.insert(place, families.into_values().collect());
     }
     all
 }
@@ -249,6 +313,34 @@ fn names<'p>(family: &BTreeSet<&'p Path>) -> Vec<(&'p Path, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_one_name_is_judged_in_one_turn_and_there_are_no_more_turns_than_variants() {
+        fn family(dirs: &[&'static str]) -> BTreeSet<&'static Path> {
+            dirs.iter().map(|dir| Path::new(*dir)).collect()
+        }
+        let families = [
+            family(&["queue/two", "queue/three"]),
+            family(&["web/one", "web/two", "web/three"]),
+            family(&["mesh/left", "mesh/right"]),
+        ];
+        let turns: Vec<(String, String)> = (in_turns(&families).into_iter().flatten())
+            .map(|(dir, turn)| (dir.display().to_string(), turn))
+            .collect();
+        let of = |dir: &str| {
+            turns
+                .iter()
+                .find(|(d, _)| d == dir)
+                .map(|(_, turn)| turn.as_str())
+        };
+        for name in ["one", "two", "three"] {
+            assert_eq!(of(&format!("web/{name}")), Some(name));
+        }
+        assert_eq!((of("queue/two"), of("queue/three")), (Some("two"), Some("three")));
+        let all: BTreeSet<&str> = turns.iter().map(|(_, turn)| turn.as_str()).collect();
+        assert_eq!(all, ["one", "two", "three"].into());
+        assert_ne!(of("mesh/left"), of("mesh/right"));
+    }
 
     #[test]
     fn a_variant_is_named_by_what_tells_it_from_the_others() {

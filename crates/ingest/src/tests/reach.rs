@@ -19,6 +19,8 @@ fn reason(platform: &Platform, kind: Absence, path: &str) -> Option<String> {
     let file = file(platform, path)?;
     let env = &platform.environments[0];
     let near = Near {
+        title: "",
+        is_compose: false,
         files: vec![file],
         path: Some(Path::new(path)),
         namespace: None,

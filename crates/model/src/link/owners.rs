@@ -25,7 +25,8 @@ const HOMES: [&str; 8] = [
 ];
 
 /// Directories that do not identify the owner of their code.
-const COMMON: [&str; 44] = [
+const COMMON: [&str; 45] = [
+    "components",
     "src",
     "app",
     "apps",

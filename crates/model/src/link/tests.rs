@@ -1277,6 +1277,7 @@ fn a_directory_named_like_the_end_of_a_service_name_belongs_to_it() {
         ("services/auth/core", Some("shop-auth-service")),
         // A directory below a significant one is one of its modules.
         ("tools/backend", None),
+        ("components", None),
     ] {
         let mut env = env("staging");
         env.workloads = workloads();

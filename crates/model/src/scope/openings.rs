@@ -27,6 +27,10 @@ pub struct Opening {
     pub from: BTreeSet<DeploymentId>,
     /// The namespaces that it may bring objects into; empty where they are not known.
     pub namespaces: BTreeSet<String>,
+    /// Whether a file says that these are its namespaces.
+    pub placed: bool,
+    /// What its objects are named after: a release, its chart.
+    pub names: BTreeSet<String>,
     /// How far it reaches beyond these deployments.
     pub reach: Reach,
 }
@@ -46,6 +50,8 @@ pub enum Reach {
     Own,
     /// It says nothing of other root modules of Terraform.
     Module,
+    /// It may bring services of Compose too.
+    Compose,
 }
 
 /// Where a finding is, as far as it matters which sources could bring what it misses.
@@ -59,6 +65,10 @@ pub struct Near<'a> {
     pub namespace: Option<&'a str>,
     /// The cluster that is judged.
     pub cluster: Option<&'a str>,
+    /// What the finding says, in which the missing thing is named.
+    pub title: &'a str,
+    /// Whether it is about services of Compose, which nothing brings but a Compose file.
+    pub is_compose: bool,
 }
 
 /// A [`Near`] whose deployments are known.
@@ -66,6 +76,17 @@ struct Located<'a> {
     near: &'a Near<'a>,
     deployments: BTreeSet<DeploymentId>,
     namespaces: BTreeSet<&'a str>,
+}
+
+/// Whether a text has a name as a word, or a word that begins with it (`redis` in `redis-master`).
+fn has_name(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut words = text.split(|c: char| !is_part(c));
+    let begins = |word: &str| {
+        let rest = word.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    !name.is_empty() && words.any(begins)
 }
 
 /// The end of the reason where none of a kind was recognised.
@@ -123,16 +144,37 @@ impl Opening {
             .near
             .path
             .is_some_and(|path| path.extension().is_some_and(|e| e == "tf"));
+        // No chart, cluster or other repository puts a file into this one.
+        if kind == Absence::File {
+            return None;
+        }
+        if to.near.is_compose && !self.is_compose() {
+            return None;
+        }
+        let shares = to.namespaces.iter().any(|name| self.namespaces.contains(*name));
+        let is_known = !self.namespaces.is_empty() && !to.namespaces.is_empty();
+        let is_named = self.names.iter().any(|name| has_name(to.near.title, name));
+        let is_outside = match &self.reach {
+            Reach::Namespaces(kinds) | Reach::KnownNamespaces(kinds) => {
+                self.placed && is_known && !shares && kinds.contains(&kind)
+            }
+            Reach::All | Reach::Own | Reach::Module | Reach::Compose => false,
+        };
+        if is_outside {
+            return None;
+        }
         if !self.from.is_disjoint(&to.deployments)
             || to.deployments.is_empty() && to.near.path.is_some_and(is_below)
         {
-            return Some(0);
+            return Some(match () {
+                () if is_named => 0,
+                () if shares => 1,
+                () => 2,
+            });
         }
         let is_elsewhere = !to.deployments.is_empty() || is_terraform;
-        let shares = to.namespaces.iter().any(|name| self.namespaces.contains(*name));
-        let is_known = !self.namespaces.is_empty() && !to.namespaces.is_empty();
         let reaches = match &self.reach {
-            Reach::All => true,
+            Reach::All | Reach::Compose => true,
             Reach::Namespaces(kinds) => shares || !is_known || !kinds.contains(&kind),
             Reach::KnownNamespaces(kinds) => shares || !is_elsewhere || !kinds.contains(&kind),
             Reach::Own => !is_elsewhere,
@@ -146,11 +188,17 @@ impl Opening {
             own.is_some_and(|own| own.cluster.is_some() && own.cluster.as_deref() == to.near.cluster)
         };
         Some(match () {
-            () if self.is_unrecognised() => 4,
-            () if shares => 1,
-            () if self.from.iter().any(is_of_cluster) => 2,
-            () => 3,
+            () if self.is_unrecognised() => 6,
+            () if is_named => 0,
+            () if shares => 3,
+            () if self.from.iter().any(is_of_cluster) => 4,
+            () => 5,
         })
+    }
+
+    /// Whether it is a file that a Compose file takes in, or a file that cannot be read.
+    fn is_compose(&self) -> bool {
+        self.reach == Reach::Compose || self.reach == Reach::All && self.kinds.is_empty()
     }
 }
 

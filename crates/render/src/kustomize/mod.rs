@@ -149,9 +149,10 @@ pub enum Named {
     ReplacementField,
 }
 
-impl fmt::Display for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Named {
+    /// The word for it in reports.
+    pub fn name(self) -> &'static str {
+        match self {
             Named::File => "file",
             Named::PatchTarget => "patch target",
             Named::PatchedObject => "patched object",
@@ -162,7 +163,13 @@ impl fmt::Display for Named {
             Named::ReplacementSource => "source of a replacement",
             Named::ReplacementTarget => "target of a replacement",
             Named::ReplacementField => "field of a replacement",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -192,8 +192,9 @@ impl<'r> Session<'r> {
                 name: shown,
                 span: selector.span,
                 nearest: likely.map(str::to_owned),
-                // kustomize ignores a patch whose selector matches nothing. It refuses one without a target.
-                refused: what != Named::PatchTarget,
+                // kustomize ignores a patch or a replacement whose target matches nothing. It refuses a patch without a target,
+                // and a replacement without a source.
+                refused: !matches!(what, Named::PatchTarget | Named::ReplacementTarget),
             });
         }
     }

@@ -23,6 +23,7 @@ const CHART: &[Absence] = &[
     Absence::Claim,
     Absence::Alert,
     Absence::MetricSource,
+    Absence::NetworkPolicy,
 ];
 
 /// What the repository that other applications come from may bring for all.
@@ -173,6 +174,11 @@ fn named(text: &str) -> impl Iterator<Item = Absence> {
 /// What a chart of this name may bring.
 pub(super) fn chart(name: &str) -> BTreeSet<Absence> {
     CHART.iter().copied().chain(named(name)).collect()
+}
+
+/// Whether a chart of this name may be there for network policies, and so bring them to any namespace.
+pub(super) fn brings_policies(name: &str) -> bool {
+    named(name).any(|kind| kind == Absence::NetworkPolicy)
 }
 
 /// What a directory of another repository may bring.
@@ -341,6 +347,17 @@ pub(super) fn template(path: &Path, text: &str) -> Option<BTreeSet<Absence>> {
     Some(kinds)
 }
 
+/// What templates of manifests may bring: any object of Kubernetes.
+pub(super) fn templates() -> BTreeSet<Absence> {
+    let more = [
+        Absence::DisruptionBudget,
+        Absence::Autoscaler,
+        Absence::PodDefault,
+        Absence::Variable,
+    ];
+    repository().into_iter().chain(more).collect()
+}
+
 /// What a file that a Compose file takes in may bring.
 pub(super) fn compose_file(by: TakenBy) -> BTreeSet<Absence> {
     match by {
@@ -392,12 +409,19 @@ mod tests {
     #[test]
     fn each_word_means_its_kinds() {
         for (words, kind) in NAMED {
-            assert!(!chart("web").contains(kind), "{kind:?}");
+            // Any chart may bring policies for its own pods.
+            let is_of_all = *kind == Absence::NetworkPolicy;
+            assert_eq!(chart("web").contains(kind), is_of_all, "{kind:?}");
             for word in words.split(' ') {
                 for name in [word.to_owned(), format!("my-{word}"), word.to_uppercase()] {
                     assert!(chart(&name).contains(kind), "{name}: {kind:?}");
                 }
-                assert!(!chart(&format!("{word}x")).contains(kind), "{word}: {kind:?}");
+                let other = format!("{word}x");
+                assert_eq!(chart(&other).contains(kind), is_of_all, "{word}: {kind:?}");
+                assert!(
+                    !is_of_all || brings_policies(word) && !brings_policies(&other),
+                    "{word}"
+                );
             }
         }
         let listed: usize = NAMED.iter().map(|(words, _)| words.split(' ').count()).sum();
@@ -437,6 +461,7 @@ mod tests {
             Claim,
             Alert,
             MetricSource,
+            NetworkPolicy,
         ];
         assert_eq!(chart("web"), of_chart.into());
         let of_repository = [
@@ -522,7 +547,7 @@ mod tests {
     #[test]
     fn a_name_decides_which_kinds_a_source_may_contain() {
         for (kinds, has, has_not) in [
-            (chart("redis"), Absence::Service, Absence::NetworkPolicy),
+            (chart("redis"), Absence::Service, Absence::AdmissionPolicy),
             (chart("redis"), Absence::Alert, Absence::DisruptionBudget),
             (
                 chart("kyverno-policies"),

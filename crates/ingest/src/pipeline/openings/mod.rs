@@ -111,7 +111,7 @@ pub(super) fn of_templates(sources: &Sources<'_>, templates: &[PathBuf]) -> Vec<
     let each = templates.iter().map(|path| Opening {
         project: sources.projects.of_path(path),
         environment: sources.file_environments.get(path.as_path()).cloned(),
-        kinds: BTreeSet::new(),
+        kinds: kinds::templates(),
         reason: "templates of manifests were not filled in".to_owned(),
         at: [path.clone()].into(),
         ..Opening::default()
@@ -166,7 +166,16 @@ impl Finder<'_> {
     fn reaches(&mut self, reach: Reach, namespace: Option<&str>) {
         if let Some(last) = self.openings.last_mut() {
             last.reach = reach;
+            last.placed = namespace.is_some();
             last.namespaces.extend(namespace.map(str::to_owned));
+        }
+    }
+
+    /// Says what the objects of the opening that was added last are named after.
+    fn named<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
+        if let Some(last) = self.openings.last_mut() {
+            let names = names.into_iter().filter(|name| !name.contains(['{', '$']));
+            last.names.extend(names.map(str::to_owned));
         }
     }
 
@@ -309,7 +318,17 @@ impl Finder<'_> {
         let kinds = kinds::chart(&remote.chart);
         let reason = format!("the chart {name} was not read");
         self.open_in(&remote.path, environment, (Some(remote.span), kinds, reason));
-        self.reaches(reach::chart(&remote.chart), remote.namespace.as_deref());
+        let namespace = remote
+            .namespace
+            .as_deref()
+            .filter(|name| !name.contains(['{', '$']));
+        self.reaches(reach::chart(&remote.chart), namespace);
+        self.named(
+            release
+                .map(String::as_str)
+                .into_iter()
+                .chain([remote.chart.as_str()]),
+        );
         self.told.add(What::Chart, name, &remote.path, Some(remote.span));
     }
 
@@ -337,7 +356,7 @@ impl Finder<'_> {
             let name = application
                 .name
                 .as_ref()
-                .map_or("without a known name", |n| &n.value);
+                .map_or("without a known name", |n| n.value.as_str());
             let namespace = application.namespace.as_ref().map(|n| n.value.as_str());
             let namespace = namespace.filter(|name| !name.contains(['{', '$']));
             if let Some(generator) = &application.unknown_generator {
@@ -369,6 +388,7 @@ impl Finder<'_> {
                     if namespace.is_some() {
                         self.reaches(reach::chart(&chart.value), namespace);
                     }
+                    self.named([name, chart.value.as_str()]);
                     self.told.add(What::Chart, shown, &path, Some(chart.span));
                 } else if let (Some(below), None) = (&source.path, &source.deploys) {
                     let shown = format!("{} of {repository} (application {name})", below.value);
@@ -458,6 +478,7 @@ impl Finder<'_> {
                         unread.written
                     );
                     self.open(path, span, kinds, reason);
+                    self.reaches(Reach::Compose, None);
                     self.told.add(What::ComposeFile, unread.written, path, span);
                 }
             }

@@ -57,6 +57,10 @@ pub(super) fn chart(name: &str) -> Reach {
         return Reach::All;
     }
     let mut kinds = Absence::of_namespaces();
+    // A chart brings policies for its own pods, and some select all of the namespace.
+    if !super::kinds::brings_policies(name) {
+        kinds.insert(Absence::NetworkPolicy);
+    }
     if !has(WATCHING) {
         kinds.extend([Absence::Alert, Absence::MetricSource]);
     }
@@ -168,6 +172,8 @@ pub(super) fn join(first: &mut Opening, later: &mut Opening) {
         true => first.namespaces.clear(),
         false => first.namespaces.append(&mut later.namespaces),
     }
+    first.placed &= later.placed;
+    first.names.append(&mut later.names);
     if first.reach != later.reach {
         first.reach = Reach::All;
     }
