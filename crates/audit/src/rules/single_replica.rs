@@ -128,6 +128,7 @@ mod tests {
                 selector: labels.collect(),
                 ports: Vec::new(),
                 kind: None,
+                external_name: Default::default(),
                 address: None,
                 completeness: cofferdam_model::workload::Completeness::Whole,
             });

@@ -163,7 +163,9 @@ impl Making {
         namespace: Option<&str>,
         labels: &[(&str, &str)],
     ) -> bool {
-        let is_own = |(_, value): &(&str, &str)| self.names.iter().any(|name| name == value) || is_of(value, &self.prefix);
+        let is_own = |(_, value): &(&str, &str)| {
+            self.names.iter().any(|name| name == value) || is_of(value, &self.prefix)
+        };
         self.is_there(env, namespace)
             && (labels.iter().any(is_own) || labels.iter().all(|label| self.writes(repo, *label)))
     }
