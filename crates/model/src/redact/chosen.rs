@@ -113,6 +113,8 @@ const COMMANDS: &[&str] = &[
     "fly secrets set FOO=\"@@\" BAR='@@'",
     "REDISCLI_AUTH=@@ redis-cli ping",
     "redis-cli AUTH @@",
+    "redis-cli AUTH @@=",
+    "kubectl create secret generic app --from-literal=foo=@@=",
     "mysqladmin -u root password @@",
     "oc login -u bob -p @@",
     "twine upload -u bob -p @@ dist/*",

@@ -52,7 +52,7 @@ impl Command {
             && (!word.starts_with('-')
                 || word.len() > 2 && part == Part::Whole && !word.starts_with("--") && quoted)
         {
-            if part == Part::Literal && word.ends_with('=') {
+            if part == Part::Literal && is_name_only(word) {
                 self.expected = Some((Part::Quoted, name, key));
                 return None;
             }
@@ -109,7 +109,7 @@ impl Command {
                 return argument(word, at, Part::Header, (name.to_owned(), String::new()));
             }
             if let Some(takes) = self.takes(name).filter(|takes| takes.next) {
-                if takes.part == Part::Literal && word.ends_with('=') {
+                if takes.part == Part::Literal && (value.is_empty() || is_name_only(value)) {
                     // A quote is between them.
                     let part = if value.is_empty() {
                         takes.part
@@ -209,7 +209,8 @@ impl Command {
         };
         let mut places = self.program?.bare.iter();
         let (after, _, part) = *places.find(|(after, between, _)| is_here(after, *between))?;
-        if word.starts_with(['-', '@']) || word.contains('=') {
+        // Base64 may end with the sign.
+        if word.starts_with(['-', '@']) || word.trim_end_matches('=').contains('=') {
             return None;
         }
         let name = self.program.map_or("", |program| program.names[0]);
@@ -309,6 +310,11 @@ fn argument(word: &str, start: usize, part: Part, (name, key): (String, String))
             found(at..value.len(), header.to_owned(), header.to_owned())
         }
     }
+}
+
+/// Whether a word is `name=`, whose value is behind a quote.
+fn is_name_only(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(_, value)| value.is_empty())
 }
 
 /// Where a value ends before `,name=`.
