@@ -300,16 +300,6 @@ fn report(
         DanglingKind::Port => asks_nothing(&dangling.subject).unwrap_or(happens),
         _ => happens,
     };
-    // Compose starts nothing of a file with such a name.
-    let is_compose =
-        dangling.kind == DanglingKind::Service && dangling.subject.starts_with("Compose service ");
-    let (happens, severity) = match is_compose {
-        true => (
-            "Compose refuses the file: none of its services is started.",
-            Severity::High,
-        ),
-        false => (happens, severity),
-    };
     // Nobody's requests go to a port for metrics.
     let is_for_metrics = dangling.kind == DanglingKind::Port
         && dangling.subject.starts_with("Service ")

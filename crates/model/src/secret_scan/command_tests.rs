@@ -104,3 +104,10 @@ fn arguments_of_commands_are_secrets_by_what_the_program_takes() {
         assert_eq!(real.count(), 0, "{text}: {:?}", found(text));
     }
 }
+
+#[test]
+fn an_option_of_another_alphabet_is_no_option() {
+    for text in ["curl -é app:h7Gk2pQ9", "redis-cli -日", "docker login -ж x"] {
+        assert_eq!(in_command(text), [], "{text}");
+    }
+}

@@ -185,11 +185,12 @@ impl Command {
                 self.expected = Some((takes.part, name, key));
                 return Some(None);
             }
-            let ports = word[2.min(word.len())..]
-                .bytes()
-                .all(|b| b.is_ascii_digit() || b == b':')
-                && word.contains(':');
-            if takes.same && word.starts_with(takes.option) && !ports {
+            // The rest of a word with another letter may begin inside a character.
+            let Some(rest) = word.strip_prefix(takes.option) else {
+                continue;
+            };
+            let ports = rest.bytes().all(|b| b.is_ascii_digit() || b == b':') && rest.contains(':');
+            if takes.same && !ports {
                 let part = if takes.part == Part::Quoted {
                     Part::Whole
                 } else {
