@@ -49,7 +49,7 @@ fn of_scripts(sources: &Sources<'_>) -> Vec<(ProjectId, Made)> {
     });
     files
         .flat_map(|(path, stream)| {
-            let project = sources.projects.of_path(path);
+            let project = sources.projects.of_place(path);
             let made = stream.documents.iter().flat_map(|document| {
                 let namespace = document.at("metadata/namespace").and_then(Node::as_str);
                 scripts::made(document, namespace)

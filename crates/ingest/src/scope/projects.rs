@@ -212,11 +212,14 @@ impl Projects {
 
     /// The project of a file or directory below the root.
     pub(crate) fn of_path(&self, path: &Path) -> ProjectId {
-        let of_file = self.by_file.get(path);
-        of_file
-            .or_else(|| path.ancestors().find_map(|above| self.by_root.get(above)))
-            .copied()
-            .unwrap_or_default()
+        let of_file = self.by_file.get(path).copied();
+        of_file.unwrap_or_else(|| self.of_place(path))
+    }
+
+    /// The project that a file lies in, whether something there uses it or not.
+    pub(crate) fn of_place(&self, path: &Path) -> ProjectId {
+        let root = path.ancestors().find_map(|above| self.by_root.get(above));
+        root.copied().unwrap_or_default()
     }
 
     /// Adds a project that has no directory of its own.
