@@ -9,6 +9,7 @@ use crate::rule::{Context, Rule, Verdicts};
 use crate::rules;
 use crate::suppress::Suppressions;
 use cofferdam_model::{Deployment, DeploymentId, Environment, Platform, SourceMap, Span, UnreadableFile};
+use cofferdam_syntax::hash::HashSet;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,14 +65,13 @@ impl Report {
 
     /// Files that could not be read, without those of which a finding already says why.
     pub fn unreadable<'p>(&self, platform: &'p Platform) -> Vec<&'p UnreadableFile> {
-        let is_shown = |unread: &UnreadableFile| {
-            let all = self.findings.iter().chain(&self.apart);
-            let mut of_rule = all.filter(|finding| finding.rule == "dangling-reference");
-            unread
-                .span
-                .is_some_and(|span| of_rule.any(|finding| claim::places(finding).any(|place| place == span)))
-        };
+        let all = self.findings.iter().chain(&self.apart);
+        let shown: HashSet<Span> = all
+            .filter(|finding| finding.rule == rules::dangling_reference::RULE.id)
+            .flat_map(claim::places)
+            .collect();
         let unreadable = platform.reading.unreadable.iter();
+        let is_shown = |unread: &UnreadableFile| unread.span.is_some_and(|span| shown.contains(&span));
         unreadable.filter(|unread| !is_shown(unread)).collect()
     }
 

@@ -1,7 +1,7 @@
 //! Prometheus and Alertmanager: rule files, the server's settings, the tree of routes. Rules in Kubernetes
 //! objects are the same groups and are read here too.
 
-use crate::alertmanager;
+use crate::alertmanager::{self, Routes};
 use crate::facts::NodeFacts as _;
 use crate::objectives;
 use crate::promql;
@@ -351,6 +351,7 @@ pub(crate) fn finish(parts: &mut Parts) {
         .iter()
         .flat_map(|s| s.metrics.iter().map(move |m| (m.value.as_str(), *s)))
         .collect();
+    let routes = Routes::new(&defaults.routes);
     for alert in &mut parts.alerts {
         let Timing::Prometheus(timing) = &mut alert.timing else {
             continue;
@@ -376,7 +377,7 @@ pub(crate) fn finish(parts: &mut Parts) {
             _ => (alert.labels.get(name).map(String::as_str))
                 .or_else(|| alert.owner.name.as_deref().filter(|_| name == "service")),
         };
-        let (wait, receiver) = alertmanager::routed(&defaults.routes, &label);
+        let (wait, receiver) = routes.of(&label);
         timing.group_wait = timing.group_wait.take().or(wait);
         if alert.notifies.is_empty() {
             alert.notifies.extend(receiver);

@@ -427,6 +427,23 @@ pub struct ServicePort {
     pub completeness: Completeness,
 }
 
+impl ServicePort {
+    /// Whether it selects the pods of a workload: it is where they are, and they have all labels of its selector. One without
+    /// a selector selects none.
+    #[must_use]
+    pub fn selects(&self, workload: &Workload) -> bool {
+        let has = |(key, value): (&String, &Fact<String>)| {
+            workload
+                .labels
+                .get(key)
+                .is_some_and(|own| own.value == value.value)
+        };
+        !self.selector.is_empty()
+            && self.id.home().is_related(workload.id.home())
+            && self.selector.iter().all(has)
+    }
+}
+
 /// A port of a Kubernetes Service: its name, its number, and the target as written.
 pub type PortMapping = (Option<String>, Fact<u32>, Option<Fact<String>>);
 

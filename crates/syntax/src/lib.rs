@@ -12,6 +12,7 @@ pub mod ini;
 pub mod links;
 pub mod nearest;
 pub mod paths;
+pub mod pattern;
 pub mod properties;
 pub mod python;
 pub mod repo;

@@ -338,9 +338,9 @@ mod tests {
             env.services[0].declared = vec![span(line)];
             env
         };
-        for (line, count) in [(40, 0), (41, 1)] {
+        let count = |environments: [Environment; 2]| {
             let platform = Platform {
-                environments: vec![at(40, "production"), at(line, "staging")],
+                environments: environments.into(),
                 ..Platform::default()
             };
             let mut out = Verdicts::default();
@@ -350,9 +350,12 @@ mod tests {
                 settings: None,
             };
             (RULE.check)(&cx, &mut out);
-            assert_eq!(out.findings.len(), count);
+            out.findings.len()
+        };
+        for (line, wanted) in [(40, 0), (41, 1)] {
+            assert_eq!(count([at(40, "production"), at(line, "staging")]), wanted);
         }
-        for (staging, production, count) in [
+        for (staging, production, wanted) in [
             ("hooks-staging", "hooks-production", 0),
             ("stg-hooks", "prod-hooks", 0),
             ("shop.staging.hooks", "shop.production.hooks", 0),
@@ -362,18 +365,8 @@ mod tests {
             ("hooks-staging", "mail-production", 1),
             ("hooks-dev", "hooks-production", 1),
         ] {
-            let platform = Platform {
-                environments: vec![named("production", &[production]), named("staging", &[staging])],
-                ..Platform::default()
-            };
-            let mut out = Verdicts::default();
-            let cx = Context {
-                env: &platform.environments[0],
-                platform: &platform,
-                settings: None,
-            };
-            (RULE.check)(&cx, &mut out);
-            assert_eq!(out.findings.len(), count, "{staging} {production}");
+            let both = [named("production", &[production]), named("staging", &[staging])];
+            assert_eq!(count(both), wanted, "{staging} {production}");
         }
     }
 

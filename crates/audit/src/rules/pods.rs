@@ -129,15 +129,11 @@ impl<'a> Callers<'a> {
 
     /// The Services that select a workload.
     fn selecting(&self, workload: &Workload) -> Vec<&'a ServicePort> {
-        let selects = |service: &&&ServicePort| {
-            let mut all = service.selector.iter();
-            all.all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
-        };
         let labels = workload.labels.iter();
         let indexed = labels.filter_map(|(key, value)| self.0.get(&(key.as_str(), value.value.as_str())));
         // A Service selects pods of its own namespace.
         let all = indexed.flat_map(|services| services.related(workload.id.home()));
-        all.filter(selects).copied().collect()
+        all.filter(|service| service.selects(workload)).copied().collect()
     }
 
     /// The first Service that leads to a workload by a port that is not only for metrics or probes.

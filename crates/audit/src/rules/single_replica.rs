@@ -34,8 +34,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let own = pods::service(cx.env, workload).map(|service| service.name.as_str());
         let callers = service.map_or_else(BTreeSet::new, |service| hosts.callers(service, own));
         let is_called = service.is_some();
+        let depended = depended(is_called, &callers);
         let written = fact.filter(|f| !f.is_assumed());
-        let depended = depended(service.is_some(), &callers);
         let database = stores::database(workload);
         let mut finding = Finding::new(workload.id.to_string(), format!("{}: one replica{depended}", workload.id))
             .severity(if is_called { Severity::Medium } else { Severity::Low })

@@ -7,7 +7,8 @@ use super::sources::Sources;
 use crate::scope::{self, Projects};
 use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, Environment, ProjectId, ReleaseOf};
 use cofferdam_render::hcl::{self, Resource, Terraform};
-use cofferdam_render::helm::{self, Charts, Remote};
+use cofferdam_render::helm::{self, Chart, Charts, Remote};
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::Node;
 use cofferdam_syntax::yaml;
@@ -93,13 +94,15 @@ fn rows(sources: &Sources<'_>) -> Vec<(Remote, Option<String>, Option<String>)> 
 /// where all of the chart's releases do.
 pub(super) fn brought(sources: &Sources<'_>) -> Vec<(Remote, Option<String>)> {
     type Brought<'s> = BTreeMap<(&'s Path, usize, Option<&'s str>), BTreeSet<Option<&'s str>>>;
+    let charts = sources.charts.charts.iter();
+    let by_dir: HashMap<&Path, &Chart> = charts.map(|chart| (chart.dir.as_path(), chart)).collect();
     let mut found: Brought<'_> = BTreeMap::new();
     let mut releases: BTreeMap<(&Path, Option<&str>), BTreeSet<Option<&str>>> = BTreeMap::new();
     for release in &sources.releases {
         let (dir, name) = (release.dir.as_path(), release.release.as_deref());
         let environment = release.environment.as_deref();
         releases.entry((dir, name)).or_default().insert(environment);
-        let Some(chart) = sources.charts.charts.iter().find(|chart| chart.dir == dir) else {
+        let Some(chart) = by_dir.get(dir) else {
             continue;
         };
         let is_here = |d: &helm::Dependency| release.unread.iter().any(|u| u.name.span == d.name.span);
@@ -109,7 +112,7 @@ pub(super) fn brought(sources: &Sources<'_>) -> Vec<(Remote, Option<String>)> {
     }
     let mut rows = Vec::new();
     for ((dir, number, name), environments) in found {
-        let Some(chart) = sources.charts.charts.iter().find(|chart| chart.dir == dir) else {
+        let Some(chart) = by_dir.get(dir) else {
             continue;
         };
         let dependency = &chart.dependencies[number];
@@ -205,9 +208,8 @@ fn is_of(name: &str, release: &str) -> bool {
 
 /// Whether anything below a node has this key with this value.
 fn has(node: &Node, key: &str, value: &str) -> bool {
-    let is_it = |(k, v): &(&cofferdam_syntax::tree::Key, &Node)| *k.text == *key && v.as_str() == Some(value);
     let mut entries = node.entries();
-    entries.any(|(k, v)| is_it(&(k, v)) || has(v, key, value))
+    entries.any(|(k, v)| (*k.text == *key && v.as_str() == Some(value)) || has(v, key, value))
         || node.items().iter().any(|n| has(n, key, value))
 }
 

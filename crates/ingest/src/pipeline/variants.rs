@@ -13,23 +13,34 @@ use std::path::{Path, PathBuf};
 
 /// One of several things that are not installed together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Variant {
-    /// The turn in which it is judged, by the name of the first variant that is judged in it. `None` where its family is too
-    /// large to judge its variants one by one: then they are all judged together.
-    turn: Option<String>,
-    /// The turns in which it is there: its own, and for the first of a family those in which no other of the family is.
-    present: BTreeSet<String>,
+pub(super) enum Variant {
+    /// Its family is too large to judge its variants one by one: they are all judged together.
+    Together,
+    /// It is judged in turn with the others of its family.
+    InTurn {
+        /// The turn in which it is judged, by the name of the first variant that is judged in it.
+        turn: String,
+        /// The turns in which it is there: its own, and for the first of a family those in which no other of the family
+        /// is.
+        present: BTreeSet<String>,
+    },
 }
 
 impl Variant {
     /// The turn in which it is judged.
     pub(super) fn turn(&self) -> Option<&str> {
-        self.turn.as_deref()
+        match self {
+            Variant::Together => None,
+            Variant::InTurn { turn, .. } => Some(turn),
+        }
     }
 
     /// Whether it is there in this turn.
     pub(super) fn is_in(&self, turn: &str) -> bool {
-        self.turn.is_none() || self.present.contains(turn)
+        match self {
+            Variant::Together => true,
+            Variant::InTurn { present, .. } => present.contains(turn),
+        }
     }
 }
 
@@ -59,11 +70,7 @@ impl Variants {
         }
         let mut found = Variants::default();
         for dir in costly(&mut places, built, projects).iter().flatten() {
-            let together = Variant {
-                turn: None,
-                present: BTreeSet::new(),
-            };
-            found.by_dir.insert(dir.to_path_buf(), together);
+            found.by_dir.insert(dir.to_path_buf(), Variant::Together);
         }
         let mut turns: BTreeMap<ProjectId, BTreeSet<String>> = BTreeMap::new();
         let mut placed: Vec<(ProjectId, Vec<(&Path, String)>)> = Vec::new();
@@ -83,8 +90,10 @@ impl Variants {
                     let others = turns[&project].iter().filter(|other| !own.contains(other));
                     present.extend(others.cloned());
                 }
-                let turn = Some(turn.clone());
-                found.by_dir.insert(dir.to_path_buf(), Variant { turn, present });
+                let turn = turn.clone();
+                found
+                    .by_dir
+                    .insert(dir.to_path_buf(), Variant::InTurn { turn, present });
             }
         }
         found
@@ -209,20 +218,24 @@ fn families<'b>(
         let mut group: Vec<usize> = (0..builds.len()).collect();
         let mut join = |a: usize, b: usize| {
             let (from, to) = (group[a], group[b]);
+            if from == to {
+                return;
+            }
             group.iter_mut().filter(|of| **of == from).for_each(|of| *of = to);
         };
-        let mut known: HashMap<Identity<'b>, Vec<usize>> = HashMap::default();
+        // One build of each cluster that makes a workload: the others of the cluster are joined to it already.
+        let mut known: HashMap<Identity<'b>, BTreeMap<Option<&str>, usize>> = HashMap::default();
         for (at, build) in builds.iter().enumerate() {
+            let cluster = cluster_of(build);
             let own: BTreeSet<Identity<'b>> = build.objects.iter().filter_map(identity).collect();
             for identity in own {
                 let others = known.entry(identity).or_default();
-                for other in others.iter() {
-                    let clusters = (cluster_of(build), cluster_of(builds[*other]));
-                    if !matches!(clusters, (Some(a), Some(b)) if a != b) {
-                        join(at, *other);
+                for (other, first) in others.iter() {
+                    if !matches!((cluster, other), (Some(a), Some(b)) if a != *b) {
+                        join(at, *first);
                     }
                 }
-                others.push(at);
+                others.entry(cluster).or_insert(at);
             }
         }
         // What an overlay makes that cannot be built is not known, and its siblings are variants by their place.

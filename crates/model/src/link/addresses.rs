@@ -7,7 +7,7 @@ use super::names::{Affixes, fold};
 use crate::database::Reached;
 use crate::owner::DatabaseId;
 use crate::platform::{Environment, Service};
-use crate::workload::{Container, ServicePort, Workload};
+use crate::workload::{Container, ServicePort};
 use cofferdam_syntax::hash::HashMap;
 
 /// Hosts that are the pod itself: a proxy beside the process.
@@ -87,6 +87,8 @@ pub(super) struct Addresses {
     poolers: HashMap<String, usize>,
     services: HashMap<String, Vec<usize>>,
     workloads: HashMap<String, Vec<usize>>,
+    /// Workloads with a proxy of a provider in their pods.
+    proxies: Vec<usize>,
     only: Option<DatabaseId>,
 }
 
@@ -133,6 +135,10 @@ impl Addresses {
             poolers: HashMap::default(),
             services,
             workloads,
+            proxies: (env.workloads.iter().enumerate())
+                .filter(|(_, workload)| proxied(workload.containers.iter()).is_some())
+                .map(|(at, _)| at)
+                .collect(),
             only: (env.databases.len() == 1).then_some(DatabaseId(0)),
         }
     }
@@ -148,20 +154,14 @@ impl Addresses {
         for (at, pooler) in env.poolers.iter().enumerate() {
             let mut names = vec![pooler.name.to_ascii_lowercase()];
             if let Some(id) = pooler.workload {
-                let labels = &env.workloads[id.0].labels;
-                names.push(env.workloads[id.0].id.name.to_ascii_lowercase());
-                let ports = labels
-                    .iter()
+                let workload = &env.workloads[id.0];
+                names.push(workload.id.name.to_ascii_lowercase());
+                let ports = (workload.labels.iter())
                     .filter_map(|(key, value)| selected.get(&(key.as_str(), value.value.as_str())))
                     .flatten()
                     .map(|port| &env.service_ports[*port]);
-                let home = env.workloads[id.0].id.home();
-                let selects = |port: &&crate::workload::ServicePort| {
-                    port.id.home().is_related(home)
-                        && (port.selector.iter())
-                            .all(|(k, v)| labels.get(k).is_some_and(|l| l.value == v.value))
-                };
-                names.extend(ports.filter(selects).map(|p| p.id.name.to_ascii_lowercase()));
+                let own = ports.filter(|port| port.selects(workload));
+                names.extend(own.map(|port| port.id.name.to_ascii_lowercase()));
             }
             for name in names {
                 addresses.poolers.entry(name).or_insert(at);
@@ -273,12 +273,9 @@ impl Addresses {
 
     /// What the pods of a Kubernetes Service lead to: they are something else, if they are no proxy.
     fn behind(&self, service: &ServicePort, env: &Environment) -> Target {
-        let selects = |workload: &&Workload| {
-            service.id.home().is_related(workload.id.home())
-                && (service.selector.iter())
-                    .all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
-        };
-        let mut pods = env.workloads.iter().filter(selects);
+        let mut pods = (self.proxies.iter())
+            .map(|at| &env.workloads[*at])
+            .filter(|workload| service.selects(workload));
         let instances: Option<Vec<&str>> = pods.find_map(|workload| proxied(workload.containers.iter()));
         instances.map_or(Target::Other, |names| self.instance(&names))
     }

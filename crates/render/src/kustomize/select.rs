@@ -3,20 +3,17 @@
 
 use super::object::{Object, group_version, same_namespace};
 use cofferdam_syntax::Span;
+use cofferdam_syntax::pattern::Pattern;
 use cofferdam_syntax::tree::Node;
-use regex_automata::meta::Regex;
-
-/// Bytes that a compiled expression may use; names need a small part of that.
-const REGEX_BYTES: usize = 1 << 20;
 
 /// A selector as written under `target` or `select`.
 #[derive(Debug)]
 pub(super) struct Selector {
-    group: Pattern,
-    version: Pattern,
-    kind: Pattern,
-    name: Pattern,
-    namespace: Option<Pattern>,
+    group: Wanted,
+    version: Wanted,
+    kind: Wanted,
+    name: Wanted,
+    namespace: Option<Wanted>,
     labels: Vec<Requirement>,
     annotations: Vec<Requirement>,
     /// The place of its name, or of the whole selector where it has none.
@@ -27,11 +24,11 @@ pub(super) struct Selector {
     pub(super) shown: String,
 }
 
+/// What a field of a selector asks for.
 #[derive(Debug)]
-enum Pattern {
+enum Wanted {
     Any,
-    Literal(String),
-    Regex(Regex),
+    Of(Pattern),
     /// An invalid expression: matches nothing.
     Nothing,
 }
@@ -45,33 +42,19 @@ enum Requirement {
     Absent(String),
 }
 
-impl Pattern {
-    fn new(node: Option<&Node>) -> Pattern {
-        let text = match node.and_then(Node::as_str) {
-            None | Some("") => return Pattern::Any,
-            Some(text) => text,
-        };
-        if text
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '/'))
-        {
-            return Pattern::Literal(text.to_owned());
+impl Wanted {
+    fn new(node: Option<&Node>) -> Wanted {
+        match node.and_then(Node::as_str) {
+            None | Some("") => Wanted::Any,
+            Some(text) => Pattern::new(text).map_or(Wanted::Nothing, Wanted::Of),
         }
-        let config = Regex::config()
-            .nfa_size_limit(Some(REGEX_BYTES))
-            .hybrid_cache_capacity(REGEX_BYTES);
-        Regex::builder()
-            .configure(config)
-            .build(&format!("^(?:{text})$"))
-            .map_or(Pattern::Nothing, Pattern::Regex)
     }
 
     fn matches(&self, text: &str) -> bool {
         match self {
-            Pattern::Any => true,
-            Pattern::Literal(literal) => literal == text,
-            Pattern::Regex(regex) => regex.is_match(text),
-            Pattern::Nothing => false,
+            Wanted::Any => true,
+            Wanted::Of(pattern) => pattern.matches(text),
+            Wanted::Nothing => false,
         }
     }
 }
@@ -90,11 +73,11 @@ impl Selector {
         .filter(|t| !t.is_empty())
         .collect();
         Selector {
-            group: Pattern::new(node.get("group")),
-            version: Pattern::new(node.get("version")),
-            kind: Pattern::new(node.get("kind")),
-            name: Pattern::new(node.get("name")),
-            namespace: node.get("namespace").map(|n| Pattern::new(Some(n))),
+            group: Wanted::new(node.get("group")),
+            version: Wanted::new(node.get("version")),
+            kind: Wanted::new(node.get("kind")),
+            name: Wanted::new(node.get("name")),
+            namespace: node.get("namespace").map(|n| Wanted::new(Some(n))),
             labels: requirements(text("labelSelector")),
             annotations: requirements(text("annotationSelector")),
             span: node.get("name").map_or(node.span, |n| n.span),
@@ -108,7 +91,7 @@ impl Selector {
     /// The name that it asks for, unless it is a pattern.
     pub(super) fn literal_name(&self) -> Option<&str> {
         match &self.name {
-            Pattern::Literal(name) => Some(name),
+            Wanted::Of(Pattern::Literal(name)) => Some(name),
             _ => None,
         }
     }
@@ -299,7 +282,7 @@ mod tests {
         #[test]
         fn no_selector_panics(text in "[a-z=!(), *+\\[\\]{}.|^$0-9-]{0,30}") {
             requirements(&text);
-            Pattern::new(Some(&Node::text(&text, web().node.span))).matches("web");
+            Wanted::new(Some(&Node::text(&text, web().node.span))).matches("web");
         }
     }
 }
