@@ -111,7 +111,7 @@ fn is_protected(cx: &Context<'_>, owner: &Owner, target: CallTarget) -> bool {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, owned_by, service, span};
-    use cofferdam_model::calls::{Breaker, TimeoutSetting};
+    use cofferdam_model::calls::Breaker;
     use cofferdam_model::database::Pool;
     use cofferdam_model::{Environment, Parts};
 
@@ -150,20 +150,7 @@ mod tests {
     fn a_route_is_no_caller() {
         let mut env = env();
         env.pools.clear();
-        let call = |site| Call {
-            owner: owned_by(0),
-            site,
-            span: span(3),
-            target: CallTarget::Service,
-            target_name: None,
-            what: "GET orders".to_owned(),
-            timeout: TimeoutSetting::Unknown,
-            attempts: None,
-            backoff: None,
-            jitter: None,
-            retry_budget: None,
-            breaker: None,
-        };
+        let call = |site| testing::call(0, site);
         env.calls.push(call(CallSite::Route));
         assert!(testing::all(&RULE, &env).is_empty());
         env.calls.push(call(CallSite::Service));

@@ -206,24 +206,17 @@ fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{self, fact, owned_by, service, span};
+    use crate::rules::testing::{self, fact, service, span};
     use cofferdam_model::Parts;
-    use cofferdam_model::calls::{CallSite, CallTarget, TimeoutSetting};
+    use cofferdam_model::calls::CallSite;
 
     fn call(from: usize, to: &str, tries: u32) -> Call {
         Call {
-            owner: owned_by(from),
-            site: CallSite::default(),
             span: span(10 + from),
-            target: CallTarget::Service,
             target_name: Some(fact(to.to_owned(), 20 + from)),
             what: format!("GET {to}"),
-            timeout: TimeoutSetting::Unknown,
             attempts: Some(fact(tries, 30 + from)),
-            backoff: None,
-            jitter: None,
-            retry_budget: None,
-            breaker: None,
+            ..testing::call(from, CallSite::default())
         }
     }
 

@@ -109,46 +109,21 @@ fn depended(is_served: bool, callers: &BTreeSet<&str>) -> String {
 mod tests {
     use super::*;
     use crate::rules::testing;
-    use cofferdam_model::calls::{Call, CallSite, CallTarget, TimeoutSetting};
+    use cofferdam_model::calls::CallSite;
 
     #[test]
     fn a_title_names_the_services_that_call_it() {
         let title = |callers: &[&str], host: &str| {
             let mut env = pods::testing::env((1, 1, 1), |_| {});
             let workload = env.workloads[0].clone();
-            let labels = workload.labels.iter().map(|(k, v)| (k.clone(), v.clone()));
-            env.service_ports.push(cofferdam_model::workload::ServicePort {
-                id: cofferdam_model::workload::ObjectId {
-                    kind: "Service".to_owned(),
-                    name: "api".to_owned(),
-                    ..workload.id.clone()
-                },
-                span: testing::span(40),
-                labels: Default::default(),
-                selector: labels.collect(),
-                ports: Vec::new(),
-                kind: None,
-                external_name: Default::default(),
-                address: None,
-                completeness: cofferdam_model::workload::Completeness::Whole,
-            });
+            let mut service = testing::service_port(workload.id.clone(), &workload.labels);
+            service.id.name = "api".to_owned();
+            env.service_ports.push(service);
             for name in callers {
                 env.services.push(testing::service(name, (2, 2, 2)));
-                let owner = testing::owned_by(env.services.len() - 1);
-                env.calls.push(Call {
-                    owner,
-                    site: CallSite::Service,
-                    span: testing::span(50),
-                    target: CallTarget::Service,
-                    target_name: Some(testing::fact(host.to_owned(), 51)),
-                    what: String::new(),
-                    timeout: TimeoutSetting::Unknown,
-                    attempts: None,
-                    backoff: None,
-                    jitter: None,
-                    retry_budget: None,
-                    breaker: None,
-                });
+                let mut call = testing::call(env.services.len() - 1, CallSite::Service);
+                call.target_name = Some(testing::fact(host.to_owned(), 51));
+                env.calls.push(call);
             }
             let title = testing::only(&RULE, &env).title;
             title
@@ -193,24 +168,12 @@ mod tests {
         );
         let mut elsewhere = worker;
         let id = cofferdam_model::workload::ObjectId {
-            kind: "Service".to_owned(),
             namespace: Some("shop".to_owned()),
             ..elsewhere.workloads[0].id.clone()
         };
         elsewhere.workloads[0].id.namespace = Some("jobs".to_owned());
-        elsewhere
-            .service_ports
-            .push(cofferdam_model::workload::ServicePort {
-                id,
-                span: testing::span(40),
-                labels: Default::default(),
-                selector: [("app".to_owned(), testing::fact("api".to_owned(), 41))].into(),
-                ports: Vec::new(),
-                kind: None,
-                address: None,
-                external_name: None,
-                completeness: cofferdam_model::workload::Completeness::Whole,
-            });
+        let selector = [("app".to_owned(), testing::fact("api".to_owned(), 41))].into();
+        elsewhere.service_ports.push(testing::service_port(id, &selector));
         let called = |env: &cofferdam_model::Environment| testing::only(&RULE, env).severity;
         assert_eq!(
             called(&elsewhere),

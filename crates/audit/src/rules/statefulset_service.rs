@@ -77,7 +77,7 @@ fn judge(services: &HashMap<&str, ByHome<&ServicePort>>, workload: &Workload, ou
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{self, fact, span};
+    use crate::rules::testing::{self, fact};
     use cofferdam_model::workload::{ObjectId, ServicePort};
     use std::collections::BTreeMap;
 
@@ -89,21 +89,15 @@ mod tests {
                     .insert("serviceName".to_owned(), fact(name.to_owned(), 9));
             }
         });
+        let id = ObjectId {
+            kind: "Service".into(),
+            namespace: None,
+            deployment: None,
+            name: "api".into(),
+        };
         env.service_ports.push(ServicePort {
-            id: ObjectId {
-                kind: "Service".into(),
-                namespace: None,
-                deployment: None,
-                name: "api".into(),
-            },
-            span: span(20),
-            labels: BTreeMap::new(),
-            selector: BTreeMap::new(),
-            ports: Vec::new(),
-            kind: None,
             address: address.map(|a| fact(a.to_owned(), 21)),
-            external_name: None,
-            completeness: Completeness::Whole,
+            ..testing::service_port(id, &BTreeMap::new())
         });
         env
     }

@@ -3,10 +3,13 @@
 use crate::engine::{Options, audit};
 use crate::finding::Finding;
 use crate::rule::{Context, Rule, Verdicts};
+use cofferdam_model::calls::{Call, CallSite, CallTarget, TimeoutSetting};
 use cofferdam_model::kafka::{Consumer, Topic, WorkerSetting};
+use cofferdam_model::workload::{Completeness, ObjectId, ServicePort};
 use cofferdam_model::{
     Environment, Fact, FileId, Owner, Parts, Platform, Scale, Service, ServiceId, Span, TopicId,
 };
+use std::collections::BTreeMap;
 
 /// A different place for each `n`.
 pub(crate) fn span(n: usize) -> Span {
@@ -113,4 +116,40 @@ pub(crate) fn report(env: Environment) -> crate::engine::Report {
         },
         &Options::default(),
     )
+}
+
+/// A Service of Kubernetes that selects pods by these labels.
+pub(crate) fn service_port(id: ObjectId, selector: &BTreeMap<String, Fact<String>>) -> ServicePort {
+    ServicePort {
+        id: ObjectId {
+            kind: "Service".to_owned(),
+            ..id
+        },
+        span: span(40),
+        labels: BTreeMap::new(),
+        selector: selector.clone(),
+        ports: Vec::new(),
+        kind: None,
+        address: None,
+        external_name: None,
+        completeness: Completeness::Whole,
+    }
+}
+
+/// A call of the service at a place in the list of services, of which nothing else is known.
+pub(crate) fn call(from: usize, site: CallSite) -> Call {
+    Call {
+        owner: owned_by(from),
+        site,
+        span: span(50),
+        target: CallTarget::Service,
+        target_name: None,
+        what: String::new(),
+        timeout: TimeoutSetting::Unknown,
+        attempts: None,
+        backoff: None,
+        jitter: None,
+        retry_budget: None,
+        breaker: None,
+    }
 }

@@ -173,6 +173,21 @@ fn owner_of_consumer(workloads: Vec<Workload>, owner: Owner) -> Option<String> {
 
 // --- services ---
 
+/// A Service of Kubernetes that selects pods by these labels.
+fn service_port(id: ObjectId, selector: BTreeMap<String, Fact<String>>) -> ServicePort {
+    ServicePort {
+        id,
+        span: span(0),
+        labels: BTreeMap::new(),
+        selector,
+        ports: Vec::new(),
+        kind: None,
+        address: None,
+        external_name: None,
+        completeness: Completeness::Whole,
+    }
+}
+
 #[test]
 fn each_name_is_one_service_and_a_canary_is_separate() {
     let mut env = env("production");
@@ -1001,17 +1016,7 @@ fn a_host_in_another_namespace_is_not_the_pooler() {
         env.workloads = vec![bouncer, deployment("a")];
         let mut id = object("Service", "db-pool");
         id.namespace = Some(namespace.to_owned());
-        env.service_ports.push(ServicePort {
-            id,
-            span: span(0),
-            labels: BTreeMap::new(),
-            selector: labelled(),
-            ports: Vec::new(),
-            kind: None,
-            address: None,
-            external_name: None,
-            completeness: Completeness::Whole,
-        });
+        env.service_ports.push(service_port(id, labelled()));
         env.poolers.push(pgbouncer(None));
         env.pools = vec![sql_pool("a", Some("db-pool"))];
         link(&mut env);
@@ -1036,17 +1041,10 @@ fn a_pool_uses_the_pooler_that_its_host_names() {
         deployment("c"),
         deployment("d"),
     ];
-    env.service_ports.push(ServicePort {
-        id: object("Service", "db-pool"),
-        span: span(0),
-        labels: BTreeMap::new(),
-        selector: BTreeMap::from([("app".to_owned(), Fact::declared("bouncer".to_owned(), span(0)))]),
-        ports: Vec::new(),
-        kind: None,
-        address: None,
-        external_name: None,
-        completeness: crate::workload::Completeness::Whole,
-    });
+    env.service_ports.push(service_port(
+        object("Service", "db-pool"),
+        BTreeMap::from([("app".to_owned(), Fact::declared("bouncer".to_owned(), span(0)))]),
+    ));
     env.databases = vec![Database::named("aurora", None), Database::named("reports", None)];
     env.databases[0]
         .hosts
