@@ -201,7 +201,10 @@ pub(super) fn call<'a>(name: &str, arguments: &[Val<'a>], here: Origin<'a>) -> O
             Val::List(items) => Some(items.first().cloned().unwrap_or(Val::Nil)),
             _ => None,
         },
-        "until" => counted(&[Some(0), integer(last?), Some(1)]),
+        "until" => {
+            let end = integer(last?)?;
+            counted(&[Some(0), Some(end), Some(if end < 0 { -1 } else { 1 })])
+        }
         "untilStep" => counted(&arguments.iter().map(integer).collect::<Vec<_>>()),
         _ => None,
     }

@@ -122,6 +122,7 @@ fn values_are_filled_in_and_missing_values_are_unknown() {
             "a:\n{{- range untilStep 8 2 -3 }}\n- {{ . }}\n{{- end }}",
             "a:[8 5]",
         ),
+        ("a:\n{{- range until -2 }}\n- {{ . }}\n{{- end }}", "a:[0 -1]"),
         ("a:\n{{- range until 0 }}\n- {{ . }}\n{{- end }}", "a:null"),
         ("a: {{ .Values.name | trunc 63 | trimSuffix \"-\" }}", "a:n"),
         ("a: {{ ternary \"x\" \"y\" .Values.on }}", "a:x"),
