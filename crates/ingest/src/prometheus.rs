@@ -99,7 +99,8 @@ fn is_server(node: &Node) -> bool {
     jobs.iter().any(|job| job.get("job_name").is_some())
 }
 
-fn is_alertmanager(node: &Node) -> bool {
+/// Whether a tree is the configuration of Alertmanager.
+pub(crate) fn is_alertmanager(node: &Node) -> bool {
     node.at("route/receiver").is_some() && node.get("receivers").is_some_and(|r| !r.items().is_empty())
 }
 

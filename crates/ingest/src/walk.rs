@@ -331,7 +331,10 @@ fn entry_seen(
         }
         Ok(entry) => {
             let path = below(entry.path());
-            let seen = look(entry.path(), &path);
+            let seen = match may_be_configuration(&path) {
+                true => Seen::Read(read_file(entry.path())),
+                false => Seen::PassedOver,
+            };
             Some((path, seen))
         }
         Err(error) => {
@@ -357,7 +360,18 @@ fn in_mebibytes(size: u64) -> String {
 /// Why something with a file's name is not read.
 const NO_FILE: &str = "is not a file but a pipe, a socket or a device; it was not read";
 
+/// The bytes of something that may be no file at all.
 fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
+    let meta = std::fs::metadata(path).map_err(|e| format!("cannot be opened: {}", plain(&e)))?;
+    // To open a pipe waits for somebody who writes into it.
+    if !(meta.is_file() || meta.is_dir()) {
+        return Err(NO_FILE.to_owned());
+    }
+    read_file(path)
+}
+
+/// The bytes of what is known to be no pipe, socket or device.
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     let cannot_open = |e: io::Error| format!("cannot be opened: {}", plain(&e));
     let too_large = |size: u64| {
         format!(
@@ -367,18 +381,16 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
             MAX_FILE_BYTES / (1024 * 1024)
         )
     };
-    let meta = std::fs::metadata(path).map_err(cannot_open)?;
-    // To open a pipe waits for somebody who writes into it.
-    if !(meta.is_file() || meta.is_dir()) {
-        return Err(NO_FILE.to_owned());
-    }
-    if meta.len() > MAX_FILE_BYTES {
-        return Err(too_large(meta.len()));
-    }
     let file = std::fs::File::open(path).map_err(cannot_open)?;
-    let mut bytes = Vec::with_capacity(meta.len() as usize);
-    // A file may grow while it is read, and the size of some is not known before.
-    file.take(MAX_FILE_BYTES + 1)
+    let size = file.metadata().map_err(cannot_open)?.len();
+    if size > MAX_FILE_BYTES {
+        return Err(too_large(size));
+    }
+    // The size of some files is said to be 0 though they hold something. The others end where their size says, so that
+    // nobody has to ask for more.
+    let limit = if size == 0 { MAX_FILE_BYTES + 1 } else { size };
+    let mut bytes = Vec::with_capacity(size as usize);
+    file.take(limit)
         .read_to_end(&mut bytes)
         .map_err(|e| format!("cannot be read: {}", plain(&e)))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {

@@ -21,6 +21,20 @@ pub enum Engine {
     SqlServer,
 }
 
+impl Engine {
+    /// What a client reads when all connections for ordinary users are taken: PostgreSQL's SQLSTATE 53300, MySQL's error
+    /// 1040, SQL Server's error 17809. An unknown engine counts as PostgreSQL. `reserved` connections are kept for
+    /// administrators; PostgreSQL has another text where there are none.
+    pub fn refusal(engine: Option<Engine>, reserved: u32) -> &'static str {
+        match engine {
+            Some(Engine::MySql) => "Too many connections",
+            Some(Engine::SqlServer) => "user connections has already been reached",
+            _ if reserved == 0 => "sorry, too many clients already",
+            _ => "remaining connection slots are reserved",
+        }
+    }
+}
+
 /// A database server or cluster.
 #[derive(Debug, Clone)]
 pub struct Database {

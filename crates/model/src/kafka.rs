@@ -55,6 +55,43 @@ pub enum KafkaClient {
     KafkaJs,
 }
 
+impl KafkaClient {
+    /// `session.timeout.ms` where nothing sets it: 45 s since Kafka 3.0 (KIP-735) for the Java client, librdkafka and
+    /// kafka-python; aiokafka and Sarama stayed at 10 s, KafkaJS at 30 s (their documentation and sources).
+    pub fn session_timeout(self) -> Duration {
+        Duration::from_secs(match self {
+            KafkaClient::Java | KafkaClient::Librdkafka | KafkaClient::KafkaPython => 45,
+            KafkaClient::AioKafka | KafkaClient::Sarama => 10,
+            KafkaClient::KafkaJs => 30,
+        })
+    }
+
+    /// The name for reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            KafkaClient::Java => "the Java client",
+            KafkaClient::Librdkafka => "librdkafka",
+            KafkaClient::KafkaPython => "kafka-python",
+            KafkaClient::AioKafka => "aiokafka",
+            KafkaClient::Sarama => "Sarama",
+            KafkaClient::KafkaJs => "KafkaJS",
+        }
+    }
+
+    /// Whether it can move only the partitions that must move (KIP-429).
+    pub fn assigns_incrementally(self) -> bool {
+        matches!(
+            self,
+            KafkaClient::Java | KafkaClient::Librdkafka | KafkaClient::KafkaPython
+        )
+    }
+
+    /// Whether a member can have a name that survives a restart (KIP-345).
+    pub fn has_static_members(self) -> bool {
+        self != KafkaClient::KafkaJs
+    }
+}
+
 /// The acknowledgement for which a producer waits before a message counts as sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acks {

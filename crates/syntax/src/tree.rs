@@ -189,6 +189,14 @@ impl IntoIterator for Map {
 
 /// Folds a key for comparison: case and `_`, `-`, `.`, space do not count.
 pub fn fold(key: &str) -> String {
+    if key.is_ascii() {
+        let mut folded = String::with_capacity(key.len());
+        let kept = key
+            .bytes()
+            .filter(|b| !matches!(b, b'_' | b'-' | b'.' | b' ' | b'/'));
+        folded.extend(kept.map(|b| b.to_ascii_lowercase() as char));
+        return folded;
+    }
     key.chars()
         .filter(|c| !matches!(c, '_' | '-' | '.' | ' ' | '/'))
         .flat_map(char::to_lowercase)

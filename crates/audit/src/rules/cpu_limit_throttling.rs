@@ -81,7 +81,8 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
     evidence.note(limit, format!("limit {}", limit.value));
     evidence.note(place, words.clone());
     evidence.assume("all of these threads want CPU at once, as they do under load");
-    if let Some(request) = &container.cpu_request {
+    let scaled = pods::service(cx.env, workload).is_some_and(|service| !service.autoscalers.is_empty());
+    if let Some(request) = container.cpu_request.as_ref().filter(|_| scaled) {
         evidence.note(
             request,
             format!("the autoscaler counts utilisation of {}", request.value),
@@ -105,7 +106,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
         if threads == 1 { "is" } else { "are" },
         show_number(stall)
     );
-    if let Some(utilisation) = utilisation {
+    if let Some(utilisation) = utilisation.filter(|_| scaled) {
         explanation.push_str(&format!(
             " The autoscaler compares with the request, and the limit is {} % of the request.",
             show_number(utilisation.round())

@@ -5,7 +5,7 @@ use super::demand;
 use crate::finding::{Evidence, Finding, Severity, UNNAMED};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::DatabaseId;
-use cofferdam_model::database::Database;
+use cofferdam_model::database::{Database, Engine};
 use cofferdam_model::units::show_number;
 
 /// The rule.
@@ -107,7 +107,9 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
         "at full scale"
     };
     let breaks_at = total.breaks_at(slots64);
-    let explanation = explanation(&total, asked, when, (slots, reserved));
+    let engine = database.engine.as_ref().map(|e| e.value);
+    let limit = (slots, reserved, Engine::refusal(engine, reserved));
+    let explanation = explanation(&total, asked, when, limit);
     let smaller = match total.fits(slots64) {
         Some(each) => format!(
             "let pool and overflow together be at most {} a process, or lower the maximum of replicas",
@@ -155,12 +157,17 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
 
 /// Explains the missing connections: the sum, the scale at which the shortage begins, and what is not
 /// counted.
-fn explanation(total: &demand::Total, asked: u64, when: &str, (slots, reserved): (u32, u32)) -> String {
+fn explanation(
+    total: &demand::Total,
+    asked: u64,
+    when: &str,
+    (slots, reserved, refusal): (u32, u32, &str),
+) -> String {
     let mut explanation = format!(
         "{} = {} {when}; max_connections less {reserved} reserved leaves {}. A connection beyond \
-         that is refused at once with \"sorry, too many clients already\". Pools that are already open keep \
-         their connections, so the replicas that start last (those that should help) cannot work, and each \
-         restarted replica becomes one of them.",
+         that is refused at once with \"{refusal}\". Pools that are already open keep \
+         their connections, so the replicas that start last (those that should help) get none, and neither does one that \
+         restarts.",
         total.words(),
         common::count(asked, "connection"),
         show_number(f64::from(slots)),
@@ -197,7 +204,7 @@ fn who(total: &demand::Total) -> String {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::database::{Engine, Pool, PoolTarget};
+    use cofferdam_model::database::{Pool, PoolTarget};
     use cofferdam_model::{Environment, Parts};
 
     fn env(replicas: u32, size: u32, max: Option<u32>) -> Environment {

@@ -19,7 +19,6 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-const SESSION: Duration = Duration::from_secs(45);
 const HEARTBEAT: Duration = Duration::from_secs(3);
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -82,11 +81,22 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     for (at, fact) in &scales {
         evidence.note(*fact, format!("{} replicas: {}", at.name(), fact.value));
     }
+    let client = consumer.client.as_ref().map(|c| c.value);
+    let default = client.unwrap_or(KafkaClient::Java).session_timeout();
+    let whose = match client.map(|c| (c, c.session_timeout().as_secs())) {
+        Some((client, seconds)) if seconds != 45 => {
+            format!(
+                "session.timeout.ms is {seconds} s, the default of {}",
+                client.name()
+            )
+        }
+        _ => "session.timeout.ms is 45 s, the default since Kafka 3.0".to_owned(),
+    };
     let session = evidence.take_or(
         consumer.session_timeout.as_ref(),
         "session timeout",
-        SESSION,
-        "session.timeout.ms is 45 s, the default since Kafka 3.0",
+        default,
+        &whose,
     );
     let heartbeat = evidence.take_or(
         consumer.heartbeat.as_ref(),
@@ -141,10 +151,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         Finding::new(name, title)
             .severity(severity)
             .explain(explanation)
-            .remedy(format!(
-                "Set {}; on Kafka 4 brokers, group.protocol=consumer does both.",
-                missing(consumer).join(" and ")
-            ))
+            .remedy(remedy(consumer))
             .figure("members", members, "members")
             .figure("rebalances_per_deploy", per_deploy, "rebalances")
             .figure("standstill_per_deploy", standstill.as_secs_f64(), "s")
@@ -156,24 +163,45 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     );
 }
 
-/// The settings that are missing and would avoid the rebalances of an eager assignor.
-fn missing(consumer: &Consumer) -> Vec<&'static str> {
-    let java = consumer
-        .client
-        .as_ref()
-        .is_some_and(|c| c.value == KafkaClient::Java);
-    let mut missing = vec![if java {
-        "partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor"
-    } else {
-        "partition.assignment.strategy=cooperative-sticky"
-    }];
-    if consumer.instance_id.is_none() {
+/// The settings that are missing and would avoid the rebalances of an eager assignor, as far as the client has them.
+fn remedy(consumer: &Consumer) -> String {
+    let client = consumer.client.as_ref().map(|c| c.value);
+    let incremental = client.is_none_or(KafkaClient::assigns_incrementally);
+    let may_be_static = client.is_none_or(KafkaClient::has_static_members);
+    let mut missing = Vec::new();
+    if incremental {
+        missing.push(match client {
+            Some(KafkaClient::Java) => {
+                "partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor"
+            }
+            _ => "partition.assignment.strategy=cooperative-sticky",
+        });
+    }
+    if may_be_static && consumer.instance_id.is_none() {
         missing.push(
             "group.instance.id from the pod's stable name (StatefulSet) with session.timeout.ms \
             longer than a restart",
         );
     }
-    missing
+    let own = client.map_or("the client", KafkaClient::name);
+    match (missing.is_empty(), incremental) {
+        (false, true) => format!(
+            "Set {}; on Kafka 4 brokers, group.protocol=consumer does both where the client has it.",
+            missing.join(" and ")
+        ),
+        (false, false) => format!(
+            "Set {}. {own} has no cooperative assignor.",
+            missing.join(" and ")
+        ),
+        (true, _) => format!(
+            "Keep the number of replicas steady, or use another client: {own} has no cooperative assignor{}.",
+            if may_be_static {
+                ""
+            } else {
+                " and no static members"
+            }
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -208,6 +236,32 @@ mod tests {
         assert!(remedy.contains("CooperativeStickyAssignor"), "{remedy}");
         env.consumers[0].client = Some(fact(KafkaClient::Librdkafka, 9));
         assert!(testing::only(&RULE, &env).remedy.contains("=cooperative-sticky"));
+    }
+
+    #[test]
+    fn a_client_is_advised_what_it_has_and_counts_with_its_own_default() {
+        let mut env = env_with_consumer(12, (2, 2, 50), None);
+        env.consumers[0].client = Some(fact(KafkaClient::AioKafka, 9));
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.figures["standstill_of_a_lost_member"].value, 10.0);
+        assert!(finding.remedy.contains("group.instance.id"), "{}", finding.remedy);
+        assert!(
+            !finding.remedy.contains("cooperative-sticky"),
+            "{}",
+            finding.remedy
+        );
+        assert!(!finding.remedy.contains("group.protocol"), "{}", finding.remedy);
+        env.consumers[0].client = Some(fact(KafkaClient::KafkaJs, 9));
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.figures["standstill_of_a_lost_member"].value, 30.0);
+        assert!(
+            !finding.remedy.contains("group.instance.id"),
+            "{}",
+            finding.remedy
+        );
+        env.consumers[0].client = None;
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.figures["standstill_of_a_lost_member"].value, 45.0);
     }
 
     #[test]

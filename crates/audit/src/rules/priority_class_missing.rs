@@ -40,8 +40,17 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     if without.is_empty() {
         return;
     }
+    // One that stands behind all others has a class for just that, and says nothing about the rest.
+    let others = cx.env.workloads.iter().any(|w| w.priority_class.is_some());
     let title = match without.as_slice() {
         [one] => format!("{} has no priority class", one.id),
+        every if every.len() == all.len() && others => {
+            format!(
+                "{} have no priority class: {}",
+                common::count(every.len() as u64, "workload"),
+                reach::names(every)
+            )
+        }
         every if every.len() == all.len() => {
             format!("No workload ({}) has a priority class", reach::names(every))
         }

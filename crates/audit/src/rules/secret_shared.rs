@@ -1,7 +1,7 @@
 //! If several services share one credential, its theft opens all of them at once.
 
-use super::common;
 use super::secret_in_environment::join;
+use super::{common, state_in_pod};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
@@ -38,7 +38,19 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             SecretKind::VaultToken | SecretKind::Password | SecretKind::Token
         )
     };
+    // A database has to know the passwords of its own users.
+    let is_database = |one: &SecretUse| {
+        let workloads = cx.env.owner_service(&one.owner).into_iter();
+        let mut workloads = workloads.flat_map(|service| &service.workloads);
+        workloads.any(|id| {
+            cx.env.workloads[id.0]
+                .containers
+                .iter()
+                .any(state_in_pod::is_server)
+        })
+    };
     let credentials = cx.env.secret_uses.iter().filter(is_credential);
+    let credentials = credentials.filter(|one| !is_database(one));
     for one in common::by_secret(credentials, static_name) {
         let (secret, uses) = (one.shown, one.uses);
         let mut names: Vec<String> = uses.iter().map(|u| cx.env.owner_name(&u.owner)).collect();
@@ -63,8 +75,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 of them used it, and a change requires a restart of all of them together.",
         )
         .remedy(
-            "Give each service its own credential: a Vault role bound to its service account, or a \
-                separate database user.",
+            "Give each service its own credential: a separate database user, or a role of Vault for each.",
         )
         .figure("services", names.len() as f64, "services");
         for one in uses.iter().take(6) {
@@ -89,6 +100,25 @@ mod tests {
         }
         assert!(testing::all(&RULE, &shared).is_empty());
         assert!(testing::all(&RULE, &env(SecretKind::VaultToken, &reference(), 1)).is_empty());
+    }
+
+    #[test]
+    fn a_database_knows_the_password_of_its_user() {
+        let mut shared = env(SecretKind::Password, &reference(), 2);
+        assert_eq!(testing::only(&RULE, &shared).figures["services"].value, 2.0);
+        let server = crate::rules::pods::testing::env((1, 1, 1), |w| {
+            w.containers[0].image = Some(cofferdam_model::images::Image {
+                text: fact("postgres:16".to_owned(), 9),
+                registry: None,
+                repository: "postgres".to_owned(),
+                tag: Some(fact("16".to_owned(), 9)),
+                digest: None,
+            });
+        });
+        let id = shared.secret_uses[0].owner.service.expect("a service");
+        shared.workloads = server.workloads;
+        shared.services[id.0].workloads = vec![cofferdam_model::WorkloadId(0)];
+        assert!(testing::all(&RULE, &shared).is_empty());
     }
 
     #[test]

@@ -163,7 +163,8 @@ fn on_node(workload: &Workload) -> Option<Finding> {
     Some(finding.at(workload.span, "the workload"))
 }
 
-fn is_server(container: &Container) -> bool {
+/// Whether a container runs a database.
+pub(crate) fn is_server(container: &Container) -> bool {
     let name = container
         .image
         .as_ref()

@@ -110,7 +110,7 @@ fn push_literal(
 
 /// A Secret with values in the file is a secret in clear text, whatever the values look like: base64 is only
 /// a notation. Its texts are not kept, only the names of its keys; values that are not secret by their name
-/// (a host, a user) are kept.
+/// (a host, a user) are kept, and so are the routes of Alertmanager.
 fn secret(object: &Object<'_>, parts: &mut Parts) {
     // A file encrypted by SOPS contains ciphertext.
     let encrypted = object.node.get("sops").is_some();
@@ -131,7 +131,8 @@ fn secret(object: &Object<'_>, parts: &mut Parts) {
             } else {
                 Some(written.to_owned())
             };
-            let hidden = secret_scan::may_be_secret(&key.text) && !is_public(&key.text);
+            let hidden =
+                secret_scan::may_be_secret(&key.text) && !is_public(&key.text) && !is_alertmanager(&key.text);
             let shown = decoded.clone().filter(|_| !hidden).unwrap_or_default();
             data.insert(key.text.to_string(), Fact::declared(shown, value.span));
             if encrypted {
@@ -154,6 +155,11 @@ fn secret(object: &Object<'_>, parts: &mut Parts) {
         complete,
     });
     store(object, &object.id.name, None, parts);
+}
+
+/// The file in which the operator of Prometheus keeps the routes of Alertmanager: [`super::entries`] reads them.
+fn is_alertmanager(key: &str) -> bool {
+    matches!(key, "alertmanager.yaml" | "alertmanager.yml")
 }
 
 /// Certificates are public.

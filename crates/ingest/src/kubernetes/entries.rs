@@ -14,14 +14,20 @@ use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use cofferdam_syntax::yaml;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
 
-/// Reads the entries of every ConfigMap that has been read.
-pub(super) fn finish(repo: &Repo, environment: &str, parts: &mut Parts) {
+/// Reads the entries of every ConfigMap that has been read. `values` are those of the charts that are installed with it.
+pub(super) fn finish<'r>(
+    repo: &Repo,
+    environment: &str,
+    values: impl Iterator<Item = &'r Node>,
+    parts: &mut Parts,
+) {
     let users = Users::new(parts);
+    let written = Written::of(values);
     for at in 0..parts.config_objects.len() {
         let object = &mut parts.config_objects[at];
-        if object.id.kind != "ConfigMap" {
+        let is_secret = object.id.kind == "Secret";
+        if !is_secret && object.id.kind != "ConfigMap" {
             continue;
         }
         let data = std::mem::take(&mut object.data);
@@ -36,7 +42,10 @@ pub(super) fn finish(repo: &Repo, environment: &str, parts: &mut Parts) {
                 path: repo.sources.path(span.file),
                 completeness: Completeness::Whole,
             };
-            entry(&text.value, span, &users.of(&id), place, parts);
+            match is_secret {
+                true => routes(&text.value, span, place, parts),
+                false => entry(&text.value, span, (&users.of(&id), &written), place, parts),
+            }
         }
         parts.config_objects[at].data = data;
     }
@@ -111,23 +120,46 @@ fn used_by(workload: &Workload) -> Vec<&str> {
     names
 }
 
-/// Reads one entry for its users.
-fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, parts: &mut Parts) {
+/// A file in a Secret is read only for the routes of Alertmanager: its operator keeps them in one, for the passwords
+/// beside them.
+fn routes(text: &str, span: Span, place: Place<'_>, parts: &mut Parts) {
+    if !text.contains("receivers") {
+        return;
+    }
     let file = place.repo.sources.file(span.file);
-    let node = Node {
+    let stream = yaml::parse_embedded(&literal(text, span), &file.text, place.repo.sources.chains());
+    let documents = stream.into_iter().flat_map(|stream| stream.documents);
+    for document in documents.filter(prometheus::is_alertmanager) {
+        prometheus::interpret(&document, parts);
+    }
+}
+
+/// A text as a node. It is treated as a block: its lines are looked for in the file, and any other notation is detected.
+fn literal(text: &str, span: Span) -> Node {
+    let (text, style) = (text.into(), Style::Literal);
+    Node {
         span,
-        value: Value::Scalar(Scalar {
-            text: text.into(),
-            // It is treated as a block: its lines are looked for in the file, and any other notation is
-            // detected.
-            style: Style::Literal,
-        }),
-    };
+        value: Value::Scalar(Scalar { text, style }),
+    }
+}
+
+/// Reads one entry for its users.
+fn entry(
+    text: &str,
+    span: Span,
+    (users, written): (&[Owner], &Written<'_>),
+    place: Place<'_>,
+    parts: &mut Parts,
+) {
+    let file = place.repo.sources.file(span.file);
+    let node = literal(text, span);
     let mut stream = yaml::parse_embedded(&node, &file.text, place.repo.sources.chains());
     if let Some(stream) = &mut stream
         && yaml::block_lines(text, span, &file.text).is_none()
     {
-        written_at(&mut stream.documents, place);
+        let chains = place.repo.sources.chains();
+        let documents = stream.documents.iter_mut();
+        documents.for_each(|document| written_at(chains, written, document));
     }
     let stream = stream
         .filter(|stream| stream.errors.is_empty() && stream.documents.iter().any(|d| d.as_map().is_some()));
@@ -146,55 +178,65 @@ fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, parts: &mut 
     }
 }
 
-/// Nodes of a values file that a text is compared with.
-const MAX_WRITTEN: usize = 20_000;
-
-/// A template prints parts of a values file (`toYaml`) as the text of an entry: those parts keep their place
-/// in the values file.
-fn written_at(documents: &mut [Node], place: Place<'_>) {
-    let is_values = |path: &Path| {
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        name.to_ascii_lowercase().contains("values")
-    };
-    let others = place
-        .repo
-        .yaml
-        .iter()
-        .filter(|(path, _)| is_values(path) && *path != place.path);
-    // The file of the text's last value comes first.
-    let streams = (place.repo.yaml.get(place.path).into_iter()).chain(others.map(|(_, stream)| stream));
-    let mut left: VecDeque<&Node> = streams.flat_map(|s| &s.documents).collect();
-    let mut written = Vec::new();
-    while let Some(node) = left.pop_front() {
-        if written.len() > MAX_WRITTEN {
-            return;
-        }
-        left.extend(node.entries().map(|(_, below)| below));
-        left.extend(node.items());
-        if node.entries().next().is_some() || !node.items().is_empty() {
-            written.push(node);
-        }
-    }
-    documents
-        .iter_mut()
-        .for_each(|document| place_like(place.repo.sources.chains(), document, &written));
+/// The maps and lists of the values that charts are installed with. A template prints some of them (`toYaml`) as the
+/// text of an entry.
+#[derive(Default)]
+struct Written<'r> {
+    /// By what two parts that say the same have in common.
+    by_shape: HashMap<Shape<'r>, Vec<&'r Node>>,
 }
 
-fn place_like(chains: &Chains, node: &mut Node, written: &[&Node]) {
-    if let Some(same) = written.iter().find(|w| says_the_same(node, w)) {
+/// How many values a part has, and its first key.
+type Shape<'n> = (usize, &'n str);
+
+fn shape_of(node: &Node) -> Option<Shape<'_>> {
+    match &node.value {
+        Value::Map(map) => map.iter().next().map(|(key, _)| (map.len(), &*key.text)),
+        Value::Seq(items) if !items.is_empty() => Some((items.len(), "")),
+        _ => None,
+    }
+}
+
+impl<'r> Written<'r> {
+    fn of(values: impl Iterator<Item = &'r Node>) -> Written<'r> {
+        let mut written = Written::default();
+        let mut left: VecDeque<&Node> = values.collect();
+        while let Some(node) = left.pop_front() {
+            left.extend(node.entries().map(|(_, below)| below));
+            left.extend(node.items());
+            if let Some(shape) = shape_of(node) {
+                written.by_shape.entry(shape).or_default().push(node);
+            }
+        }
+        written
+    }
+
+    /// The part that says the same as this one. A part of the file that the text is in comes before all others.
+    fn like(&self, node: &Node) -> Option<&'r Node> {
+        let alike = self.by_shape.get(&shape_of(node)?)?;
+        let is_own = |written: &&&Node| written.span.file == node.span.file;
+        let others = alike.iter().filter(|written| !is_own(written));
+        let mut all = alike.iter().filter(is_own).chain(others);
+        all.find(|written| says_the_same(node, written)).copied()
+    }
+}
+
+/// Parts of a text that were printed from values keep their place there.
+fn written_at(chains: &Chains, written: &Written<'_>, node: &mut Node) {
+    if let Some(same) = written.like(node) {
         // It came here in the same way as the text.
         let links = chains.of(node.span);
-        *node = (*same).clone();
+        *node = same.clone();
         chains.mark(node, &links);
         return;
     }
     match &mut node.value {
         Value::Map(map) => map
             .iter_mut()
-            .for_each(|(_, below)| place_like(chains, below, written)),
+            .for_each(|(_, below)| written_at(chains, written, below)),
         Value::Seq(items) => items
             .iter_mut()
-            .for_each(|below| place_like(chains, below, written)),
+            .for_each(|below| written_at(chains, written, below)),
         _ => {}
     }
 }
@@ -424,6 +466,28 @@ mod tests {
         assert_eq!(owners(map), (vec!["shared".to_owned()], 2));
         let both = format!("{map}{}{}", pod("api"), pod("worker"));
         assert_eq!(owners(&both), (vec!["api".to_owned(), "worker".to_owned()], 2));
+    }
+
+    #[test]
+    fn routes_of_alertmanager_are_read_in_a_secret_too() {
+        let routes = "route: {receiver: page, group_wait: 10m}\nreceivers: [{name: page}]\n";
+        let plain = routes.replace('\n', "\n    ");
+        // The same in base64.
+        let encoded =
+            "cm91dGU6IHtyZWNlaXZlcjogcGFnZSwgZ3JvdXBfd2FpdDogMTBtfQpyZWNlaXZlcnM6IFt7bmFtZTogcGFnZX1dCg==";
+        for data in [
+            format!("stringData:\n  alertmanager.yaml: |\n    {plain}"),
+            format!("data: {{alertmanager.yaml: {encoded}}}"),
+        ] {
+            let env = finished(&format!(
+                "apiVersion: v1\nkind: Secret\nmetadata: {{name: alertmanager-main}}\n{data}\n"
+            ));
+            let [route] = env.alert_defaults.routes.as_slice() else {
+                panic!("{data}: {:?}", env.alert_defaults.routes)
+            };
+            let wait = route.group_wait.as_ref().expect("a wait").value;
+            assert_eq!(wait.as_secs(), 600, "{data}");
+        }
     }
 
     #[test]

@@ -222,13 +222,14 @@ const READERS: [Reader; 9] = [
 
 /// Reads the files inside ConfigMaps for their users, checks the references of objects, and gives alerts the
 /// settings for all of them. Called once, when everything has been read and before linking; variables of
-/// containers override what this reads, so their settings come after it.
-pub fn finish(repo: &Repo, environment: &str, parts: &mut Parts) {
+/// containers override what this reads, so their settings come after it. `values` are those that charts are installed
+/// with.
+pub fn finish<'r>(repo: &Repo, environment: &str, values: impl Iterator<Item = &'r Node>, parts: &mut Parts) {
     workload::without_owned(parts);
     partial::finish(parts);
     scaling::without_refused(parts);
     limits::finish(parts);
-    entries::finish(repo, environment, parts);
+    entries::finish(repo, environment, values, parts);
     stores::finish(parts);
     references::check(parts);
     prometheus::finish(parts);

@@ -62,18 +62,22 @@ struct Finder<'a> {
 impl Finder<'_> {
     /// Finds the commands of containers, wherever these are.
     fn commands(&mut self, node: &Node) {
-        // Without a shell the words are items of both lists.
-        let lists = ["command", "args"].iter().filter_map(|key| node.get(key));
-        let words: Vec<&str> = lists.flat_map(Node::items).filter_map(Node::as_str).collect();
-        self.created(&words);
+        let mut is_run = false;
         for (key, value) in node.entries() {
             match &*key.text {
                 "command" | "args" | "script" => {
+                    is_run = true;
                     let all = value.items().iter().chain([value]);
                     all.for_each(|text| self.script(text));
                 }
                 _ => self.commands(value),
             }
+        }
+        if is_run {
+            // Without a shell the words are items of both lists.
+            let lists = ["command", "args"].iter().filter_map(|key| node.get(key));
+            let words: Vec<&str> = lists.flat_map(Node::items).filter_map(Node::as_str).collect();
+            self.created(&words);
         }
         node.items().iter().for_each(|item| self.commands(item));
     }

@@ -20,7 +20,7 @@ pub(super) fn read_fragment(text: &str) -> Parts {
 /// Reads whole objects and finishes.
 pub(super) fn finished(text: &str) -> Parts {
     let (repo, mut env) = read_repo(text, Completeness::Whole);
-    super::finish(&repo, "production", &mut env);
+    super::finish(&repo, "production", std::iter::empty(), &mut env);
     env
 }
 
@@ -141,7 +141,7 @@ fn a_value_of_a_wrong_type_breaks_no_reader() {
                 replace(&mut changed, path, stranger);
                 let mut env = Parts::default();
                 super::interpret(&changed, place, &mut env);
-                super::finish(&repo, "production", &mut env);
+                super::finish(&repo, "production", std::iter::empty(), &mut env);
             }
         }
     }

@@ -14,6 +14,7 @@ use cofferdam_model::kafka::{Consumer, KafkaCluster, Topic};
 use cofferdam_model::link::bare_name;
 use cofferdam_model::secrets::SecretStore;
 use cofferdam_model::{Environment, Fact, Owner, Service, Source};
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 impl OverlayDocument {
@@ -54,9 +55,10 @@ impl OverlayDocument {
         if let Some(kafka) = &said.kafka {
             look_for_topics(kafka, env, &mut unmatched);
         }
-        let shown = names::shown(env, self.file);
+        // Most platforms state nothing that has to be looked for.
+        let shown = LazyCell::new(|| names::shown(env, self.file));
         let known = || shown.iter().map(|id| env.service(*id).name.as_str());
-        let owners = cofferdam_model::link::Owners::of(env);
+        let owners = LazyCell::new(|| cofferdam_model::link::Owners::of(env));
         let mut look = |name: &str, span, stands_alone: bool| {
             let id = owners.find(&Owner::named(name));
             let found = stands_alone || id.is_some_and(|id| shown.contains(&id));

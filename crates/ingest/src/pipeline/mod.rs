@@ -54,6 +54,7 @@ use cofferdam_model::{
 };
 use cofferdam_render::kustomize::Build;
 use cofferdam_syntax::environment;
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use pieces::Deployments;
@@ -360,7 +361,7 @@ fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>], sections: &read::Secti
         names.extend(deploy.environment.clone().map(|name| (project, name)));
     }
     let stated: Vec<&str> = sources.overlay.environments().collect();
-    let mut used: BTreeSet<ProjectId> = pieces.iter().map(|p| p.holder.project).collect();
+    let mut used: HashSet<ProjectId> = pieces.iter().map(|p| p.holder.project).collect();
     used.extend(
         sources
             .repo
@@ -370,6 +371,12 @@ fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>], sections: &read::Secti
     );
     if used.is_empty() {
         used.insert(ProjectId::default());
+    }
+    let used: BTreeSet<ProjectId> = used.into_iter().collect();
+    // Once: there may be as many environments as pieces.
+    let mut of_projects: HashMap<ProjectId, Vec<&Piece<'_>>> = HashMap::default();
+    for piece in pieces {
+        of_projects.entry(piece.holder.project).or_default().push(piece);
     }
     let mut universes = Vec::new();
     for project in used {
@@ -385,20 +392,22 @@ fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>], sections: &read::Secti
         if here.is_empty() {
             here.insert(scope::UNNAMED.to_owned());
         }
+        let pieces = of_projects.get(&project).map_or(&[][..], Vec::as_slice);
+        let in_turn: Vec<(&Piece<'_>, &str)> = (pieces.iter())
+            .filter_map(|piece| Some((*piece, piece.holder.variant?.turn()?)))
+            .collect();
         // Variants of no named environment hold in all of them: each is judged once, in one after the other.
-        let everywhere = variants(
-            pieces
-                .iter()
-                .filter(|p| p.holder.project == project && p.holder.environment.is_none()),
-        );
+        let everywhere: BTreeSet<&str> = (in_turn.iter())
+            .filter(|(piece, _)| piece.holder.environment.is_none())
+            .map(|(_, variant)| *variant)
+            .collect();
         let everywhere: Vec<&str> = everywhere.into_iter().collect();
         // Where environments name their clusters, a cluster that none of them names is for no named environment.
         let of_environments: BTreeSet<(&str, &str)> = (pieces.iter())
-            .filter(|p| p.holder.project == project)
             .filter_map(|p| p.holder.environment.zip(p.holder.cluster))
             .collect();
         let others: BTreeSet<&str> = (pieces.iter())
-            .filter(|p| p.holder.project == project && p.holder.environment.is_none())
+            .filter(|p| p.holder.environment.is_none())
             .filter_map(|p| p.holder.cluster)
             .filter(|cluster| of_environments.iter().all(|(_, of)| of != cluster))
             .collect();
@@ -442,8 +451,11 @@ fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>], sections: &read::Secti
                     variant: None,
                 };
                 let own =
-                    |piece: &&Piece<'_>| piece.holder.environment.is_some() && universe.holds(&piece.holder);
-                let mut all = variants(pieces.iter().filter(own));
+                    |piece: &Piece<'_>| piece.holder.environment.is_some() && universe.holds(&piece.holder);
+                let mut all: BTreeSet<&str> = (in_turn.iter())
+                    .filter(|(piece, _)| own(piece))
+                    .map(|(_, variant)| *variant)
+                    .collect();
                 all.extend(&shared);
                 if all.is_empty() {
                     universes.push(universe);
@@ -457,9 +469,4 @@ fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>], sections: &read::Secti
         }
     }
     universes
-}
-
-/// The variants of some pieces.
-fn variants<'p>(pieces: impl Iterator<Item = &'p Piece<'p>>) -> BTreeSet<&'p str> {
-    pieces.filter_map(|piece| piece.holder.variant?.turn()).collect()
 }

@@ -143,7 +143,8 @@ pub(super) fn settle(sources: &Sources<'_>, here: &OfProject<'_>, universe: &Uni
     for release in here.releases.iter().copied().filter(is_here) {
         prometheus::values(&release.values, parts);
     }
-    kubernetes::finish(sources.repo, environment, parts);
+    let values = here.releases.iter().copied().filter(is_here).map(|r| &r.values);
+    kubernetes::finish(sources.repo, environment, values, parts);
     let mut known = None;
     for release in here.releases.iter().copied().filter(is_here) {
         let place = Place {

@@ -9,6 +9,7 @@ use crate::parts::{self, set};
 use cofferdam_model::kafka::{Acks, Assignor, Consumer, KafkaClient, Producer, ProducerRole, WorkerSetting};
 use cofferdam_model::units::{duration, millis};
 use cofferdam_model::{Fact, Owner, Parts};
+use cofferdam_syntax::tree::folds_to;
 use std::time::Duration;
 
 /// A parsed setting of Kafka.
@@ -49,15 +50,16 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, parts: &mut Parts) -> (
     // A file with Kafka's own properties without any prefix is a client's properties file. A worker of Kafka
     // Connect names its own group, and its clients' settings have a prefix.
     let is_connect = settings.iter().any(|s| {
-        ["keyconverter", "configstoragetopic"].contains(&cofferdam_syntax::tree::fold(&s.name).as_str())
+        ["keyconverter", "configstoragetopic"]
+            .iter()
+            .any(|name| folds_to(&s.name, name))
     });
     let client_file = !is_connect
         && settings.iter().any(|s| {
-            let plain = cofferdam_syntax::tree::fold(&s.name);
             !words::is_variable(&s.name)
                 && PROPERTIES
                     .iter()
-                    .any(|(name, _, alone)| *alone == Yes && *name == plain)
+                    .any(|(name, _, alone)| *alone == Yes && folds_to(&s.name, name))
         });
     if !settings
         .iter()

@@ -30,6 +30,8 @@ pub(super) struct ValueFiles<'a> {
     others: Vec<&'a File>,
     /// The name of the only file, where that says nothing by itself.
     only: Option<String>,
+    /// Files for the environment that the root's own directory names.
+    of_root: Vec<&'a File>,
     /// The files whose names are environments only because their siblings show it.
     chosen: BTreeMap<String, &'a Path>,
 }
@@ -105,8 +107,11 @@ pub(super) fn assign<'a>(
         for root in owners {
             let of_root = environment::of_directory(root);
             let of_file = environment::of_path(&file.path).filter(|e| Some(e) != of_root.as_ref());
+            // Where it lies in the root.
+            let inside = file.path.strip_prefix(root).ok().and_then(environment::of_path);
             let values = assigned.entry(root.clone()).or_default();
             match of_file {
+                None if inside.is_some() && inside == of_root => values.of_root.push(file),
                 Some(name) => values.by_environment.entry(name).or_default().push(file),
                 None if loaded_by_itself(&file.path, root)
                     || SHARED.contains(&stem(&file.path).as_str())
@@ -120,8 +125,14 @@ pub(super) fn assign<'a>(
         }
     }
     for (root, values) in &mut assigned {
-        if environment::of_directory(root).is_none() {
-            values.find_siblings();
+        // A directory that holds the values of several environments (`live/staging.tfvars`, `live/prod.tfvars`) is none
+        // of them.
+        let own = std::mem::take(&mut values.of_root);
+        match environment::of_directory(root) {
+            None => values.find_siblings(),
+            Some(_) if values.by_environment.is_empty() => values.shared.extend(own),
+            Some(name) if !own.is_empty() => values.by_environment.entry(name).or_default().extend(own),
+            Some(_) => {}
         }
         // `terraform.tfvars` comes before `*.auto.tfvars`, and both before files that a person passes.
         values.shared.sort_by_key(|file| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cofferdam_model::calls::{Breaker, CallTarget, TimeoutSetting};
 use cofferdam_model::cells::Routing;
-use cofferdam_model::kafka::{Assignor, CommitOrder, Consumer};
+use cofferdam_model::kafka::{Assignor, CommitOrder, Consumer, KafkaClient};
 use cofferdam_model::scaling::ScalingBehaviour;
 use cofferdam_model::workload::Amount;
 use cofferdam_model::{Environment, Fact, Service};
@@ -269,11 +269,19 @@ pub(super) fn group(
     );
     let least = service.scale.min.as_ref().map_or(1, |min| min.value).min(most);
     let assignor = assignor(consumer, facts);
+    let client = consumer.client.as_ref().map_or(KafkaClient::Java, |c| c.value);
+    let default = client.session_timeout();
     let session = facts.or(
         "session timeout",
         consumer.session_timeout.as_ref(),
-        Duration::from_secs(45),
-        "session.timeout.ms is 45 s, Kafka's default since 3.0",
+        default,
+        match default.as_secs() {
+            45 => "session.timeout.ms is 45 s, Kafka's default since 3.0".to_owned(),
+            seconds => format!(
+                "session.timeout.ms is {seconds} s, the default of {}",
+                client.name()
+            ),
+        },
     );
     let heartbeat = facts.or(
         "heartbeat",

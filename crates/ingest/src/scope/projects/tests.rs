@@ -246,6 +246,90 @@ fn what_uses_another_directory_belongs_to_it() {
 }
 
 #[test]
+fn a_host_joins_two_directories_only_where_it_is_the_service_of_one() {
+    let object = |namespace: &str, text: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{namespace}}}\ndata: {{u: '{text}'}}\n")
+    };
+    let service = |name: &str, namespace: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}{namespace}}}\nspec: {{ports: [{{port: 80}}]}}\n"
+        )
+    };
+    let is_joined = |caller: &str, declared: &str| {
+        let files = [
+            ("a/README.md", ""),
+            ("a/x.yaml", caller),
+            ("b/README.md", ""),
+            ("b/y.yaml", declared),
+        ];
+        roots(&files) == [""]
+    };
+    let (shop, other) = (", namespace: shop", ", namespace: other");
+    let compose = "services: {orders: {image: x}, redis: {image: redis}}\n";
+    for (caller, declared, wanted) in [
+        (object("", "http://orders:80"), service("orders", ""), true),
+        (object(shop, "http://orders:80"), service("orders", shop), true),
+        (
+            object(shop, "http://orders.shop:80/x"),
+            service("orders", shop),
+            true,
+        ),
+        (
+            object(other, "http://orders.shop.svc.cluster.local/"),
+            service("orders", shop),
+            true,
+        ),
+        (
+            object("", "http://orders.shop.svc:80"),
+            service("orders", ""),
+            true,
+        ),
+        ("u: http://orders:80\n".to_owned(), compose.to_owned(), true),
+        (
+            "services: {web: {image: x, environment: ['U=http://orders:80']}}\n".to_owned(),
+            compose.to_owned(),
+            true,
+        ),
+        // In another namespace the short name is another service.
+        (object(shop, "http://orders:80"), service("orders", other), false),
+        (
+            object(shop, "http://orders.third:80"),
+            service("orders", other),
+            false,
+        ),
+        // A domain of the internet.
+        (
+            object("", "https://orders.example.com/"),
+            service("orders", ""),
+            false,
+        ),
+        (
+            object("", "https://orders.shop.example.com/"),
+            service("orders", shop),
+            false,
+        ),
+        // A pod reaches no service of Compose, and the reverse.
+        (object("", "http://orders:80"), compose.to_owned(), false),
+        (
+            "services: {web: {image: x, environment: ['U=http://orders:80']}}\n".to_owned(),
+            service("orders", ""),
+            false,
+        ),
+        // Every platform has one.
+        (object("", "redis://redis:6379"), service("redis", ""), false),
+        ("u: redis://redis:6379\n".to_owned(), compose.to_owned(), false),
+        (object("", "postgres://u:w@db/x"), service("db", ""), false),
+        (
+            object("", "redis://redis.shop.svc:6379"),
+            service("redis", shop),
+            true,
+        ),
+    ] {
+        assert_eq!(is_joined(&caller, &declared), wanted, "{caller}\n{declared}");
+    }
+}
+
+#[test]
 fn each_example_is_a_project_of_its_own() {
     assert_eq!(
         roots(&[

@@ -4,7 +4,7 @@ use super::super::line::{Line, closing_quote};
 use super::super::names::{self, Level};
 use super::super::open;
 use super::stems::Stems;
-use super::{Continued, Format, Scanner};
+use super::{Continued, Format, Scanner, find};
 use crate::secret_scan::{self, Command};
 
 /// What reads a secret from a pipe or from a text behind `<<<`.
@@ -39,9 +39,8 @@ impl Scanner<'_> {
         let text = self.text(from..line.end);
         // An option or a subcommand: without one, a name of a secret is no argument of a command.
         let argument = || {
-            [" -", "\"-", "'-", " set ", " config ", " put "]
-                .iter()
-                .any(|sign| text.contains(sign))
+            let signs = [" -", "\"-", "'-", " set ", " config ", " put "];
+            signs.iter().any(|sign| find(text, sign).is_some())
         };
         if stems.command() || self.command.is_some() || argument() {
             self.programs(line, from);
@@ -49,7 +48,10 @@ impl Scanner<'_> {
         if stems.command() {
             self.schemes(line, from);
             self.logins(line, from);
-        } else if ["<<<", "$(", "`", "<("].iter().any(|sign| text.contains(sign)) {
+        } else if ["<<<", "$(", "`", "<("]
+            .iter()
+            .any(|sign| find(text, sign).is_some())
+        {
             self.piped(from, text);
         }
     }

@@ -4,7 +4,7 @@
 use super::super::line::{Line, Pair, opening_quote};
 use super::super::names::{self, Level};
 use super::super::open;
-use super::{NEAR, Named, Scanner};
+use super::{NEAR, Named, Scanner, find};
 
 /// Words before the first colon of a text with an `@` that are no user: names of registries and of schemes.
 const NO_USERS: &[&str] = &[
@@ -32,17 +32,22 @@ impl Scanner<'_> {
         if text.contains('<') {
             self.tags(line, from);
         }
-        if text.contains("==") || text.contains("!=") {
+        if find(text, "==").or_else(|| find(text, "!=")).is_some() {
             self.comparisons(line, from);
         }
         if text.contains('@') {
             self.bare_logins(from, text);
         }
-        if text.contains('>') && text.contains("user ") {
+        if text.contains('>') && find(text, "user ").is_some() {
             self.access_lists(from, text);
         }
-        if let Some(at) = text.to_ascii_lowercase().find("cookie:") {
-            self.cookies(from, text, at);
+        let mut colons = text.match_indices(':').map(|(at, _)| at);
+        let is_cookie = |at: &usize| {
+            let before = text.as_bytes()[..*at].last_chunk::<6>();
+            before.is_some_and(|word| word.eq_ignore_ascii_case(b"cookie"))
+        };
+        if let Some(at) = colons.find(is_cookie) {
+            self.cookies(from, text, at - "cookie".len());
         }
     }
 

@@ -127,6 +127,15 @@ struct Continued {
     left: usize,
 }
 
+/// Where a text contains a sign. For many short texts that do not: a search that is prepared costs more than it saves.
+fn find(text: &str, sign: &str) -> Option<usize> {
+    let (bytes, sign) = (text.as_bytes(), sign.as_bytes());
+    let last = sign.last()?;
+    memchr::memchr_iter(*last, bytes)
+        .filter_map(|at| (at + 1).checked_sub(sign.len()))
+        .find(|start| bytes[*start..].starts_with(sign))
+}
+
 struct Scanner<'a> {
     all: &'a str,
     format: Format,

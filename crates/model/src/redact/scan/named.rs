@@ -3,7 +3,7 @@
 
 use super::super::line::{Line, Pair};
 use super::super::names::{self, Level};
-use super::{Carry, MAX_QUOTED, NEAR, Named, Scanner, is_mark};
+use super::{Carry, MAX_QUOTED, NEAR, Named, Scanner, find, is_mark};
 
 impl Scanner<'_> {
     /// A key that contains the name of a secret, whose value is beside it.
@@ -87,7 +87,7 @@ impl Scanner<'_> {
                 });
             }
         }
-        if let Some(at) = text.find("-----BEGIN ")
+        if let Some(at) = find(text, "-----BEGIN ")
             && text[at..].contains("PRIVATE KEY")
         {
             let body = text[at..]

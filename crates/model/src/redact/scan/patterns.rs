@@ -6,7 +6,7 @@ use super::super::names::{self, Level};
 use super::super::open;
 use super::super::tokens;
 use super::stems::Stems;
-use super::{Carry, Format, Scanner};
+use super::{Carry, Format, Scanner, find};
 use crate::secret_scan;
 use std::ops::Range;
 
@@ -43,7 +43,7 @@ impl Scanner<'_> {
     pub(super) fn options(&mut self, line: &Line, from: usize) {
         let all = self.all;
         let mut at = from;
-        while let Some(found) = self.text(at..line.end).find("--").filter(|_| !self.is_spent()) {
+        while let Some(found) = find(self.text(at..line.end), "--").filter(|_| !self.is_spent()) {
             self.spend(found);
             let start = at + found + 2;
             let name = self
@@ -204,6 +204,9 @@ impl Scanner<'_> {
     /// Defaults in templates and in references to variables: `| default "…"`, `${TOKEN:-…}`.
     pub(super) fn defaults(&mut self, line: &Line, from: usize) {
         let text = self.text(from..line.end);
+        if !text.contains('{') {
+            return;
+        }
         for (open, _) in text.match_indices("{{") {
             if self.is_spent() {
                 return;

@@ -316,3 +316,34 @@ fn value_files_that_set_the_same_names_are_environments() {
     );
     assert_eq!(with(&[("tf/leap.tfvars", "n = 1\nzone = 2\n")]), [(None, None)]);
 }
+
+#[test]
+fn a_directory_that_is_named_as_one_environment_may_hold_the_values_of_several() {
+    let main = "variable \"n\" {}\nresource \"r\" \"a\" { count_of = var.n }\n";
+    let with = |files: &[(&str, &str)]| {
+        let main_path = PathBuf::from(files[0].0).with_file_name("main.tf");
+        let main_path = main_path.display().to_string();
+        let mut all = vec![(main_path.as_str(), main)];
+        all.extend(files);
+        let found = terraform(&all);
+        let environments = found.roots[0].environments.iter();
+        environments
+            .map(|v| v.environment.clone().unwrap_or_default())
+            .collect::<Vec<_>>()
+    };
+    for dir in ["live", "prod", "envs/prd", "production"] {
+        let file = |name: &str| format!("tf/{dir}/{name}");
+        let (staging, prod) = (file("staging.tfvars"), file("prod.tfvars"));
+        let both = with(&[(&staging, "n = 1\n"), (&prod, "n = 2\n")]);
+        assert_eq!(both, ["production", "staging"], "{dir}");
+        let inside = (file("config/staging.tfvars"), file("config/production.tfvars"));
+        let both = with(&[
+            (&file("terraform.tfvars"), ""),
+            (&inside.0, "n = 1\n"),
+            (&inside.1, "n = 2\n"),
+        ]);
+        assert_eq!(both, ["production", "staging"], "{dir}");
+        // One alone says what the directory says.
+        assert_eq!(with(&[(&prod, "n = 2\n")]), ["production"], "{dir}");
+    }
+}

@@ -162,7 +162,7 @@ fn case(
         limit,
         reserved,
         costs: costs(database, &mut facts),
-        refusal: refusal(database, between.is_some()),
+        refusal: refusal(database, between.is_some(), reserved),
         between,
         stated,
     };
@@ -224,12 +224,11 @@ fn reserved(database: &Database, facts: &mut Facts) -> u32 {
     )
 }
 
-/// The errors that clients get from PostgreSQL (SQLSTATE 53300), MySQL (error 1040) and PgBouncer.
-fn refusal(database: &Database, pooled: bool) -> &'static str {
-    match database.engine.as_ref().map(|e| e.value) {
-        _ if pooled => "no more connections allowed (max_client_conn)",
-        Some(Engine::MySql) => "Too many connections",
-        _ => "remaining connection slots are reserved",
+/// The errors that clients get from the database or from PgBouncer.
+fn refusal(database: &Database, pooled: bool, reserved: u32) -> &'static str {
+    match pooled {
+        true => "no more connections allowed (max_client_conn)",
+        false => Engine::refusal(database.engine.as_ref().map(|e| e.value), reserved),
     }
 }
 
