@@ -68,6 +68,9 @@ pub struct Defect {
 pub enum DefectEffect {
     /// The object is refused.
     Refused,
+    /// A field that the API does not know: the object is refused where the deploy tool asks for strict validation; where
+    /// it does not, the field is dropped.
+    Unknown,
     /// The object is refused if it does not exist yet. It may be meant to be laid over one that an operator makes.
     RefusedIfNew,
     /// The versions that the problem names refuse the object; whether the cluster has one of them is not known.

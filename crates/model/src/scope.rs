@@ -32,6 +32,9 @@ pub struct Scope {
     pub default_values: BTreeSet<Span>,
     /// Deployments that nothing here is seen to make: a chart that nothing installs, a base that nothing uses.
     pub by_default: BTreeSet<DeploymentId>,
+    /// Deployments whose tool does not ask the API server for strict validation, so that a field that the API does not
+    /// know is dropped with a warning: charts (Helm since 3.9), and what Argo CD applies on the client's side.
+    pub lenient: BTreeSet<DeploymentId>,
     /// Deployments of which only one can be installed at a time, each judged without the others.
     pub variants: BTreeSet<DeploymentId>,
     /// Deployments on a developer's machine: Compose files beside the workloads of a cluster. They are read, and not
@@ -332,6 +335,12 @@ impl Absence {
 }
 
 impl Scope {
+    /// Whether every deployment that uses a file drops fields that the API does not know.
+    pub fn drops_unknown_fields(&self, file: FileId) -> bool {
+        let users = self.users.get(&file);
+        users.is_some_and(|users| !users.is_empty() && users.is_subset(&self.lenient))
+    }
+
     /// Whether a deployment counts where an environment is added up: it is for this environment, or shares a namespace
     /// with what is. What names no environment counts where there is none, and what nothing here is seen to make counts
     /// only where there is nothing else.

@@ -159,7 +159,14 @@ mod tests {
             "what a chart makes is judged alike"
         );
         assert!((finding.figures["stall"].value - 85.714).abs() < 1e-3);
-        assert!(finding.explanation.contains("200 %"));
+        assert!(
+            !finding.explanation.contains("autoscaler"),
+            "{}",
+            finding.explanation
+        );
+        env.services[0].autoscalers = vec![cofferdam_model::AutoscalerId(0)];
+        let explanation = testing::only(&RULE, &env).explanation;
+        assert!(explanation.contains("200 %"), "{explanation}");
     }
 
     #[test]

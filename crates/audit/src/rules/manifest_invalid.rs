@@ -19,8 +19,16 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for defect in &cx.env.defects {
+        let scope = &cx.platform.scope;
         let (severity, verb, what_happens) = match defect.effect {
-            DefectEffect::Refused => (
+            DefectEffect::Unknown if scope.drops_unknown_fields(defect.span.file) => (
+                Severity::Medium,
+                " loses a field",
+                "Helm (since 3.9) and Argo CD without server-side apply do not ask for strict validation: the API server only \
+                 warns and drops the field, and the object works as if it were not there. Kubectl and \
+                 server-side apply refuse the object.",
+            ),
+            DefectEffect::Refused | DefectEffect::Unknown => (
                 Severity::High,
                 " is refused",
                 "It is rejected when applied: the change is not made, and other changes of the same deploy \

@@ -116,7 +116,7 @@ mod tests {
             });
         });
         let id = shared.secret_uses[0].owner.service.expect("a service");
-        shared.workloads = server.workloads;
+        shared.workloads = server.workloads.clone();
         shared.services[id.0].workloads = vec![cofferdam_model::WorkloadId(0)];
         assert!(testing::all(&RULE, &shared).is_empty());
     }

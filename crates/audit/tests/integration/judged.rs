@@ -381,3 +381,40 @@ fn a_key_of_values_that_a_template_uses_is_not_to_be_removed() {
         Some("Remove `worker`.")
     );
 }
+
+#[test]
+fn an_unknown_field_is_refused_or_lost_as_the_tool_applies_it() {
+    let object =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 80}], clusterip: None}\n";
+    let application = |path: &str, options: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: a, namespace: argocd}}\nspec:\n  project: default\n  source: {{repoURL: 'https://git.example.net/r.git', path: {path}}}\n  destination: {{namespace: shop, server: 'https://kubernetes.default.svc'}}\n{options}"
+        )
+    };
+    let title = |files: &[(&str, &str)]| {
+        let report = judged(&platform(files));
+        let found = of_rule(&report, "manifest-invalid");
+        let [one] = found[..] else { panic!("{found:?}") };
+        (one.title.clone(), severity_of(one))
+    };
+    let kustomization = ("k8s/app/kustomization.yaml", "resources: [s.yaml]\n");
+    let alone = [kustomization, ("k8s/app/s.yaml", object)];
+    let (refused, severity) = title(&alone);
+    assert!(refused.contains(" is refused: `spec.clusterip`"), "{refused}");
+    assert_eq!(severity, Severity::High);
+    let plain = application("k8s/app", "");
+    let (lost, severity) = title(&[alone[0], alone[1], ("argo/a.yaml", &plain)]);
+    assert!(lost.contains(" loses a field: `spec.clusterip`"), "{lost}");
+    assert_eq!(severity, Severity::Medium);
+    let on_server = application(
+        "k8s/app",
+        "  syncPolicy: {syncOptions: ['ServerSideApply=true']}\n",
+    );
+    let (refused, _) = title(&[alone[0], alone[1], ("argo/a.yaml", &on_server)]);
+    assert!(refused.contains(" is refused: "), "{refused}");
+    let chart = [
+        ("charts/a/Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n"),
+        ("charts/a/templates/s.yaml", object),
+    ];
+    assert!(title(&chart).0.contains(" loses a field: "));
+}

@@ -50,8 +50,9 @@ use cofferdam_code::python::Code;
 use cofferdam_model::images::Image;
 use cofferdam_model::redact::Scans;
 use cofferdam_model::{
-    DeploymentId, DeploymentKind, Environment, Platform, ProjectId, ReleaseOf, Scope, link,
+    Deployment, DeploymentId, DeploymentKind, Environment, Platform, ProjectId, ReleaseOf, Scope, link,
 };
+use cofferdam_render::argo::Deploys;
 use cofferdam_render::kustomize::Build;
 use cofferdam_syntax::environment;
 use cofferdam_syntax::hash::{HashMap, HashSet};
@@ -171,6 +172,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     (scope.local, scope.local_files) = local::of(&sources, of_environments, &platform.environments);
     scope.releases = releases(&sources, &deployments);
     scope.by_default = by_default(&sources, &deployments);
+    scope.lenient = lenient(&sources, &deployments);
     remote::add(
         &sources,
         &mut deployments,
@@ -266,6 +268,30 @@ fn by_default(sources: &Sources<'_>, deployments: &Deployments<'_>) -> BTreeSet<
         .filter(|(_, build)| sources.is_unused_base(build))
         .map(|((_, id), _)| id);
     releases.chain(builds).collect()
+}
+
+/// Deployments whose tool drops fields that the API does not know.
+fn lenient(sources: &Sources<'_>, deployments: &Deployments<'_>) -> BTreeSet<DeploymentId> {
+    let applied = |server_side: bool| -> HashSet<&Path> {
+        let all = sources.applications.applications.iter();
+        let applications = all.filter(move |application| application.server_side == server_side);
+        let sources = applications.flat_map(|application| &application.sources);
+        sources
+            .filter_map(|source| source.deploys.as_ref().map(Deploys::dir))
+            .collect()
+    };
+    let (by_clients, by_servers) = (applied(false), applied(true));
+    let is_lenient = |deployment: &Deployment| match deployment.kind {
+        DeploymentKind::Helm => !by_servers.contains(&*deployment.root),
+        DeploymentKind::Kustomize | DeploymentKind::Manifests => {
+            by_clients.contains(&*deployment.root) && !by_servers.contains(&*deployment.root)
+        }
+        _ => false,
+    };
+    let all = deployments.all.iter().zip((0..).map(DeploymentId));
+    all.filter(|(deployment, _)| is_lenient(deployment))
+        .map(|(_, id)| id)
+        .collect()
 }
 
 /// Namespace and values of the deployments that are releases, which stand in the order of the releases.

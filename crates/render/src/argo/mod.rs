@@ -55,6 +55,8 @@ pub struct Application {
     pub sources: Vec<AppSource>,
     /// The generator that makes it, if the files do not show what it generates.
     pub unknown_generator: Option<String>,
+    /// Whether it applies on the server's side, which refuses fields that the API does not know.
+    pub server_side: bool,
     /// Whether it syncs with the repository by itself.
     pub automated: Option<Spanned<bool>>,
     /// Whether it deletes what the repository no longer has.
@@ -238,6 +240,10 @@ fn application(object: &Node, written: &Node, here: &Directories<'_>) -> Applica
         environment: None,
         sources,
         unknown_generator: None,
+        server_side: at("spec/syncPolicy/syncOptions").is_some_and(|options| {
+            let mut options = options.items().iter().filter_map(Node::as_str);
+            options.any(|option| option.replace(' ', "") == "ServerSideApply=true")
+        }),
         automated: at("spec/syncPolicy/automated").map(|node| {
             // If the section is there, it is on, unless it says otherwise.
             let on = node.get("enabled").and_then(Node::as_bool).unwrap_or(true);

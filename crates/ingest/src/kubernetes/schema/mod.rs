@@ -137,9 +137,9 @@ impl SchemaProblem {
         }
     }
 
-    /// The problem as a defect of `subject` ("Deployment pgbouncer"). Every kind here is refused: kubectl
-    /// (since 1.27), Helm, Argo CD and Flux ask the server to validate strictly. Only for a client that does
-    /// not ask is an unknown field dropped with a warning.
+    /// The problem as a defect of `subject` ("Deployment pgbouncer"). Kubectl (since 1.27) and what applies on the server's
+    /// side, as Flux does, have unknown fields refused. For a client that does not ask for strict validation (Helm since
+    /// 3.9, Argo CD on the client's side) an unknown field is dropped with a warning.
     pub fn to_defect(&self, subject: &str) -> Defect {
         Defect {
             subject: subject.to_owned(),
@@ -148,6 +148,9 @@ impl SchemaProblem {
             problem: self.problem(),
             effect: match self.kind {
                 ProblemKind::RemovedApi { .. } => DefectEffect::RefusedByVersion,
+                ProblemKind::Unknown { .. }
+                | ProblemKind::Misplaced { .. }
+                | ProblemKind::OtherVersion { .. } => DefectEffect::Unknown,
                 _ => DefectEffect::Refused,
             },
             remedy: self.remedy(),
