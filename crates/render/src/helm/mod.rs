@@ -290,7 +290,7 @@ fn find(repo: &Repo) -> Charts {
             path: first.chart_file.clone(),
             span: Some(first.name.span),
             message: format!(
-                "chart templates are not rendered by helm: values, images and literals were read; a chart that nothing here installs is its own release{others}"
+                "chart templates are evaluated without Helm: what only Helm or the cluster knows stays unknown{others}"
             ),
         });
     }
