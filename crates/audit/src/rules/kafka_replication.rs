@@ -3,6 +3,7 @@
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Fact;
 use cofferdam_model::kafka::{Acks, Topic};
 
 /// The rule.
@@ -29,14 +30,20 @@ fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
     };
     let mut evidence = Evidence::new();
     let factor = evidence.take(factor_fact, common::count(factor_fact.value.into(), "copy"));
-    let isr = topic.min_insync_replicas.as_ref();
+    let own = topic.min_insync_replicas.as_ref();
     let name = &topic.name.value;
-    // A topic that sets none has the only cluster's, and Kafka's default is 1.
-    let of_cluster = match cx.env.kafka_clusters.as_slice() {
-        [only] => only.min_insync_replicas.as_ref(),
-        _ => None,
-    };
-    let stops_writes = isr.or(of_cluster).is_some_and(|isr| isr.value >= 2);
+    // A topic that sets none has its cluster's, which is known where all that are known have the same (the brokers of one
+    // may be services of their own). Kafka's default is 1.
+    let mut of_clusters = cx
+        .env
+        .kafka_clusters
+        .iter()
+        .map(|c| c.min_insync_replicas.as_ref());
+    let first = of_clusters.next().flatten();
+    let is_alike = |other: Option<&Fact<u32>>| other.map(|f| f.value) == first.map(|f| f.value);
+    let of_cluster = first.filter(|_| of_clusters.all(is_alike));
+    let isr = own.or(of_cluster);
+    let stops_writes = isr.is_some_and(|isr| isr.value >= 2);
     let (title, explanation, remedy, severity) = if factor < 3 {
         (
             format!(
@@ -78,7 +85,15 @@ fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
             "With acks=all every write needs this many replicas in sync. The restart of a single broker \
              leaves one fewer, and producers get NOT_ENOUGH_REPLICAS until it is back."
                 .to_owned(),
-            format!("Set min.insync.replicas to {}.", factor - 1),
+            format!(
+                "Set min.insync.replicas to {}{}.",
+                factor - 1,
+                if own.is_none() {
+                    ", for this topic or for the cluster"
+                } else {
+                    ""
+                }
+            ),
             Severity::High,
         )
     } else if let Some(isr) = isr.filter(|i| i.value <= 1)
@@ -139,5 +154,16 @@ mod tests {
             env.topics[0].min_insync_replicas = isr.map(|i| fact(i, 4));
             assert_eq!(!testing::all(&RULE, &env).is_empty(), fires, "{factor} {isr:?}");
         }
+        // A topic without a minimum has the one of its cluster.
+        env.kafka_clusters.push(cofferdam_model::kafka::KafkaCluster {
+            min_insync_replicas: Some(fact(3, 5)),
+            ..Default::default()
+        });
+        env.topics[0].min_insync_replicas = None;
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.figures["brokers_that_may_fail"].value, 0.0);
+        assert!(finding.remedy.contains("the cluster"), "{}", finding.remedy);
+        env.topics[0].min_insync_replicas = Some(fact(2, 4));
+        assert!(testing::all(&RULE, &env).is_empty());
     }
 }

@@ -280,6 +280,7 @@ struct Found {
     replicas: Option<Fact<u32>>,
     version: Option<Fact<String>>,
     max_connections: Option<Fact<u32>>,
+    min_insync_replicas: Option<Fact<u32>>,
     files: Settings,
     hosts: Vec<Fact<String>>,
 }
@@ -302,6 +303,7 @@ impl Found {
             version: tag.map(version).filter(|f| !f.value.is_empty()),
             // What the command and the variables say counts over the file.
             max_connections: max_connections(container).or(files.max_connections.clone()),
+            min_insync_replicas: min_insync_replicas(container),
             files,
             hosts,
         }
@@ -338,10 +340,26 @@ impl Found {
                     })
                 }),
                 name: self.name,
+                min_insync_replicas: self.min_insync_replicas,
                 ..KafkaCluster::default()
             }),
         }
     }
+}
+
+/// The variable in which the images of Kafka take `min.insync.replicas`: Apache's and Confluent's, and Bitnami's.
+fn min_insync_replicas(container: &Container) -> Option<Fact<u32>> {
+    number_of(
+        container,
+        &["KAFKA_MIN_INSYNC_REPLICAS", "KAFKA_CFG_MIN_INSYNC_REPLICAS"],
+    )
+}
+
+/// The number in the first of some variables that is set.
+fn number_of(container: &Container, names: &[&str]) -> Option<Fact<u32>> {
+    let variable = names.iter().find_map(|name| container.variables.get(*name))?;
+    let number = variable.value.value.text()?.trim().parse().ok()?;
+    Some(Fact::declared(number, variable.value.span()?))
 }
 
 /// `-c max_connections=200`, `--max-connections=200`, or the variable of an image that has one.
@@ -354,13 +372,8 @@ fn max_connections(container: &Container) -> Option<Fact<u32>> {
         let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
         Some(Fact::declared(digits[..end].parse().ok()?, part.span()?))
     });
-    argument.or_else(|| {
-        let variable = ["POSTGRESQL_MAX_CONNECTIONS", "POSTGRES_MAX_CONNECTIONS"]
-            .iter()
-            .find_map(|name| container.variables.get(*name))?;
-        let number = variable.value.value.text()?.trim().parse().ok()?;
-        Some(Fact::declared(number, variable.value.span()?))
-    })
+    let names = ["POSTGRESQL_MAX_CONNECTIONS", "POSTGRES_MAX_CONNECTIONS"];
+    argument.or_else(|| number_of(container, &names))
 }
 
 #[cfg(test)]
@@ -407,6 +420,18 @@ mod tests {
                 .databases
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn a_broker_may_have_its_minimum_in_a_variable() {
+        for (image, name) in [
+            ("apache/kafka:3.8.0", "KAFKA_MIN_INSYNC_REPLICAS"),
+            ("bitnami/kafka:3.8", "KAFKA_CFG_MIN_INSYNC_REPLICAS"),
+        ] {
+            let env = server(image, &format!("env: [{{name: {name}, value: '3'}}]"));
+            let minimum = env.kafka_clusters[0].min_insync_replicas.as_ref();
+            assert_eq!(minimum.map(|f| f.value), Some(3), "{image}");
+        }
     }
 
     #[test]
