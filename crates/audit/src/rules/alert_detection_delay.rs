@@ -3,10 +3,10 @@
 use super::detection::{self, Detection};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::Fact;
-use cofferdam_model::alerts::Alert;
+use cofferdam_model::alerts::{Alert, Timing};
 use cofferdam_model::units::{show_duration, show_number};
-use std::collections::BTreeMap;
+use cofferdam_model::{Fact, ServiceId};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// The rule.
@@ -33,6 +33,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let target = cx.platform.overlay.detection_target.as_ref();
     // Alerts with the same timing share one finding.
     let mut groups: BTreeMap<(u128, String), Vec<Timed<'_>>> = BTreeMap::new();
+    let mut timed: Vec<Timed<'_>> = Vec::new();
     for alert in &cx.env.alerts {
         if alert.enabled.as_ref().is_some_and(|e| !e.value) || !pages(alert) {
             continue;
@@ -41,8 +42,17 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let Some(detection) = detection::of(alert, &mut evidence) else {
             continue;
         };
+        timed.push((alert, detection, evidence));
+    }
+    let fastest = fastest_burns(&timed);
+    for (alert, detection, evidence) in timed {
         let limit = alert.promised.as_ref().or(target).map_or(TARGET, |t| t.value);
-        if detection.worst > limit {
+        // A long window is for a slow burn: the fastest of the alerts on one objective pages for an outage.
+        let is_slower = burns(alert)
+            && fastest
+                .get(&watched(alert))
+                .is_some_and(|first| *first < detection.worst);
+        if detection.worst > limit && !is_slower {
             groups
                 .entry((detection.worst.as_millis(), detection.words.clone()))
                 .or_default()
@@ -52,6 +62,27 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for group in groups.into_values().rev() {
         report(cx, &group, out);
     }
+}
+
+/// Whether an alert compares the rate at which the error budget is used.
+fn burns(alert: &Alert) -> bool {
+    matches!(&alert.timing, Timing::Prometheus(timing) if !timing.burn.is_empty())
+}
+
+/// What a burn-rate alert watches: its service and objective.
+fn watched(alert: &Alert) -> (Option<ServiceId>, Option<&str>) {
+    let name = alert.owner.name.as_deref();
+    (alert.owner.service, name)
+}
+
+/// The shortest detection among the burn-rate alerts on each service.
+fn fastest_burns<'a>(timed: &[Timed<'a>]) -> HashMap<(Option<ServiceId>, Option<&'a str>), Duration> {
+    let mut fastest = HashMap::new();
+    for (alert, detection, _) in timed.iter().filter(|(alert, ..)| burns(alert)) {
+        let first = fastest.entry(watched(alert)).or_insert(detection.worst);
+        *first = detection.worst.min(*first);
+    }
+    fastest
 }
 
 /// Receivers that nobody has to answer at night.
@@ -199,7 +230,7 @@ mod tests {
     use super::*;
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::alerts::{Slo, Timing};
+    use cofferdam_model::alerts::{BurnWindows, PrometheusTiming, Slo};
     use cofferdam_model::{Environment, Owner, Parts, Share};
 
     fn env(delay: u64) -> Environment {
@@ -250,6 +281,31 @@ mod tests {
         assert_eq!(to(&["slack", "pagerduty"]), 1);
         assert_eq!(to(&["slack-oncall"]), 1);
         assert_eq!(to(&["platform"]), 1);
+    }
+
+    #[test]
+    fn a_slow_burn_beside_a_fast_one_is_not_late() {
+        let burn = |name: &str, long: u64, share: f64| {
+            let windows = BurnWindows {
+                long: Duration::from_secs(long),
+                short: Duration::from_secs(long / 12),
+                share,
+            };
+            let timing = PrometheusTiming {
+                burn: vec![fact(windows, 12)],
+                ..PrometheusTiming::default()
+            };
+            alert(name, Timing::Prometheus(timing))
+        };
+        let mut env = env(120);
+        // The workbook's pair for 99.9 %: 14.4 times over an hour, 6 times over six hours.
+        env.alerts = vec![burn("Fast", 3600, 0.0144), burn("Slow", 21_600, 0.006)];
+        let finding = testing::only(&RULE, &env);
+        assert!(finding.title.starts_with("`Fast` pages"), "{}", finding.title);
+        // Alone, the slow one is all there is.
+        env.alerts.remove(0);
+        let finding = testing::only(&RULE, &env);
+        assert!(finding.title.starts_with("`Slow` pages"), "{}", finding.title);
     }
 
     #[test]
