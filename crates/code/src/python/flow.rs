@@ -73,7 +73,8 @@ const VERBS: &[&str] = &[
     "process", "handle", "work", "execute", "insert", "save", "store", "persist", "write", "upsert",
     "index", "transform", "dispatch", "callback", "ingest", "deliver", "publish", "produce", "bulk",
     "apply", "send", "on", "record", "run", "enrich", "consume", "forward", "post", "update", "add",
-    "perform",
+    "perform", "render", "generate", "email", "mail", "sendmail", "notify", "charge", "bill", "pay", "refund", "ship",
+    "reserve", "upload", "sync", "submit", "predict", "classify", "score", "resize", "transcode",
 ];
 
 struct Walker<'a, 's> {
@@ -92,21 +93,25 @@ pub struct Flows {
     pub of_results: BTreeSet<String>,
 }
 
-/// Reads the order of work in every function of a module.
-pub(super) fn read(eval: &Eval<'_, '_>) -> Flows {
+/// Reads the order of work in every function of a module, and in its `body` outside of them.
+pub(super) fn read<'a>(eval: &Eval<'a, '_>, body: &'a [Stmt]) -> Flows {
     let symbols = eval.symbols;
-    let all: Vec<Vec<Event>> = (0..symbols.functions.len())
-        .map(|index| {
-            let id = FunctionId(index);
+    let functions = (0..symbols.functions.len()).map(|index| {
+        let id = FunctionId(index);
+        (Some(id), symbols.function(id).function.body.as_slice())
+    });
+    // The loop of a small consumer is often in no function.
+    let all: Vec<Vec<Event>> = functions
+        .chain([(None, body)])
+        .map(|(id, body)| {
             let mut walker = Walker {
                 eval,
                 symbols,
-                stack: vec![id],
+                stack: id.into_iter().collect(),
                 tries: 0,
                 budget: MAX_EVENTS,
             };
             let mut events = Vec::new();
-            let body = &symbols.function(id).function.body;
             walker.block(body, id, &mut events, &Mode::default());
             if walker.budget == 0 {
                 events.clear();
@@ -266,13 +271,13 @@ struct Mode {
 }
 
 impl<'a> Walker<'a, '_> {
-    fn block(&mut self, body: &'a [Stmt], function: FunctionId, out: &mut Vec<Event>, mode: &Mode) {
+    fn block(&mut self, body: &'a [Stmt], function: Option<FunctionId>, out: &mut Vec<Event>, mode: &Mode) {
         for stmt in body {
             self.statement(stmt, function, out, mode);
         }
     }
 
-    fn statement(&mut self, stmt: &'a Stmt, function: FunctionId, out: &mut Vec<Event>, mode: &Mode) {
+    fn statement(&mut self, stmt: &'a Stmt, function: Option<FunctionId>, out: &mut Vec<Event>, mode: &Mode) {
         match &stmt.kind {
             StmtKind::Function(_) | StmtKind::Class(_) => {}
             StmtKind::Try(parts) => {
@@ -324,15 +329,15 @@ impl<'a> Walker<'a, '_> {
         });
     }
 
-    fn scope(&self, function: FunctionId) -> Scope {
+    fn scope(&self, function: Option<FunctionId>) -> Scope {
         Scope {
-            class: self.symbols.function(function).outer.class,
-            function: Some(function),
+            class: function.and_then(|id| self.symbols.function(id).outer.class),
+            function,
         }
     }
 
     /// Whether an expression is a Kafka consumer, by its constructor or by its name.
-    fn is_consumer(&self, expr: &'a Expr, function: FunctionId) -> bool {
+    fn is_consumer(&self, expr: &'a Expr, function: Option<FunctionId>) -> bool {
         let named = expr
             .last_name()
             .is_some_and(|n| n.to_ascii_lowercase().contains("consumer"));
@@ -341,7 +346,7 @@ impl<'a> Walker<'a, '_> {
                 if clients::lookup(&o.class).is_some_and(|k| k.kind == ClientKind::KafkaConsumer))
     }
 
-    fn is_queue(&self, expr: &'a Expr, function: FunctionId) -> bool {
+    fn is_queue(&self, expr: &'a Expr, function: Option<FunctionId>) -> bool {
         let named = expr.last_name().is_some_and(|n| {
             let n = n.to_ascii_lowercase();
             n.contains("queue") || n.contains("buffer")
@@ -351,7 +356,7 @@ impl<'a> Walker<'a, '_> {
                 if clients::lookup(&o.class).is_some_and(|k| k.kind == ClientKind::Queue))
     }
 
-    fn expr(&mut self, expr: &'a Expr, function: FunctionId, out: &mut Vec<Event>, mode: &Mode) {
+    fn expr(&mut self, expr: &'a Expr, function: Option<FunctionId>, out: &mut Vec<Event>, mode: &Mode) {
         if self.budget == 0 {
             return;
         }
@@ -386,7 +391,7 @@ impl<'a> Walker<'a, '_> {
         call: &'a Call,
         name: &str,
         hands_over: bool,
-        function: FunctionId,
+        function: Option<FunctionId>,
     ) -> Option<(What, Option<String>)> {
         if hands_over {
             return Some((What::HandOver, None));
@@ -415,7 +420,13 @@ impl<'a> Walker<'a, '_> {
     }
 
     /// Follows a call into a function of the module. A function that only works is one piece of work.
-    fn follow(&mut self, call: &'a Call, function: FunctionId, out: &mut Vec<Event>, mode: &Mode) -> bool {
+    fn follow(
+        &mut self,
+        call: &'a Call,
+        function: Option<FunctionId>,
+        out: &mut Vec<Event>,
+        mode: &Mode,
+    ) -> bool {
         let Some(id) = self.eval.local_callee(&call.callee, self.scope(function)) else {
             return false;
         };
@@ -424,7 +435,12 @@ impl<'a> Walker<'a, '_> {
         }
         self.stack.push(id);
         let mut inside = Vec::new();
-        self.block(&self.symbols.function(id).function.body, id, &mut inside, mode);
+        self.block(
+            &self.symbols.function(id).function.body,
+            Some(id),
+            &mut inside,
+            mode,
+        );
         self.stack.pop();
         let telling = inside
             .iter()

@@ -140,7 +140,7 @@ pub fn read(file: FileId, path: &Path, text: &str) -> Result<Module, NotRead> {
         let repeated = flow::repeated(&found, &symbols, &found.calls[at].place);
         found.calls[at].place.repeated = repeated;
     }
-    let flows = flow::read(&eval);
+    let flows = flow::read(&eval, &parsed.body);
     let settings = settings::read(file, &parsed.body, &eval);
     let mut problems = Vec::new();
     let mut note = |span: Option<Span>, message: &str| {
