@@ -3,15 +3,11 @@
 //! argument is known to be absent, as an assumption that names its source.
 
 mod aws;
-mod aws_access;
-mod aws_alarms;
-mod aws_limits;
 mod google;
 mod kafka;
 mod manifest;
 mod names;
 mod newrelic;
-mod nrql;
 mod refused;
 mod secrets;
 

@@ -1,7 +1,7 @@
 //! Alarms of CloudWatch.
 
-use super::{Context, header, inner, name_of, seconds_fact};
 use crate::facts::NodeFacts as _;
+use crate::terraform::{Context, header, inner, name_of, seconds_fact};
 use cofferdam_model::alerts::{Alert, Timing};
 use cofferdam_model::{Fact, Owner, Parts};
 use cofferdam_render::hcl::{self, Resource};

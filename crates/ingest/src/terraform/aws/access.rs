@@ -1,7 +1,7 @@
 //! Who reaches a database of Amazon, and what is left of one that is deleted.
 
-use super::{Context, or_default};
 use crate::facts::NodeFacts as _;
+use crate::terraform::{Context, or_default};
 use cofferdam_model::Fact;
 use cofferdam_model::database::{Database, Engine, OnDelete};
 use cofferdam_render::hcl::{self, Resource};
@@ -121,8 +121,8 @@ pub(super) fn on_delete(body: &Node) -> Option<Fact<OnDelete>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::environment;
     use super::*;
+    use crate::terraform::tests::environment;
 
     fn database(groups: &str, more: &str) -> Database {
         let text = format!(
