@@ -1,6 +1,8 @@
 //! Releases that `helm` commands install or render.
 
-use super::{Arguments, Reader, Release};
+use super::Reader;
+use super::found::Release;
+use super::words::Arguments;
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use std::collections::BTreeSet;
