@@ -1,7 +1,7 @@
 //! The report for programs. Its schema is published in `schemas/report.schema.json` and changes only with
 //! `version`.
 
-use super::{page_of, summary};
+use super::{deployed, page_of};
 use crate::engine::{Report, severity_of};
 use crate::finding::{Finding, Severity, Unjudged};
 use cofferdam_model::{Platform, Span};
@@ -179,7 +179,7 @@ pub fn write(
 }
 
 fn deployments<'a>(report: &Report, platform: &'a Platform) -> Vec<JsonDeployments<'a>> {
-    let deployed = summary::deployed(report, platform).into_iter();
+    let deployed = deployed::deployed(report, platform).into_iter();
     deployed
         .map(|d| JsonDeployments {
             kind: d.kind.name(),
@@ -190,7 +190,7 @@ fn deployments<'a>(report: &Report, platform: &'a Platform) -> Vec<JsonDeploymen
 }
 
 fn places(report: &Report, platform: &Platform) -> Vec<JsonPlace> {
-    let places = summary::places(report, platform).into_iter();
+    let places = deployed::places(report, platform).into_iter();
     places
         .map(|p| JsonPlace {
             directory: p.place.directory.display().to_string(),

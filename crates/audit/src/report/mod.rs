@@ -3,11 +3,15 @@
 //! The source lines in reports contain no secrets ([`cofferdam_model::redact`]). Other texts may quote a
 //! value, so callers that print a report write it through [`cofferdam_model::redact::Redacted`].
 
+mod deployed;
 pub mod json;
+mod names;
 pub mod scope;
+mod style;
 mod summary;
 pub mod text;
 mod through;
+mod unjudged;
 mod unread;
 mod window;
 

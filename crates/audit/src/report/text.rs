@@ -1,6 +1,8 @@
 //! The report for people: every finding with its source lines, then a summary.
 
-use super::{page_of, summary, through, window};
+pub use super::style::Style;
+use super::style::wrap;
+use super::{names, page_of, summary, through, unjudged, window};
 use crate::engine::{Report, severity_of};
 use crate::finding::{Figure, Finding, Location, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -9,35 +11,11 @@ use cofferdam_model::units::{show_number, singular};
 use cofferdam_model::{FileId, Platform, SourceFile, Span, UnreadableFile};
 use std::collections::BTreeMap;
 
-/// How to print.
-#[derive(Debug, Clone, Copy)]
-pub struct Style {
-    /// With colours.
-    pub color: bool,
-    /// Columns of the terminal.
-    pub width: usize,
-    /// Print only the findings' titles and the summary.
-    pub brief: bool,
-    /// Print everything that could not be judged, instead of each reason once.
-    pub verbose: bool,
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Style {
-            color: false,
-            width: 110,
-            brief: false,
-            verbose: false,
-        }
-    }
-}
-
 /// Prints the whole report.
 pub fn render(report: &Report, platform: &Platform, redaction: &Redactor<'_>, style: Style) -> String {
     let mut out = String::new();
     let renderer = renderer(style);
-    let names = summary::Names::of(report, platform);
+    let names = names::Names::of(report, platform);
     let (counted, apart): (Vec<&Finding>, Vec<&Finding>) =
         report.findings.iter().partition(|f| f.apart.is_none());
     for (at, finding) in counted.iter().chain(&apart).enumerate() {
@@ -68,7 +46,7 @@ pub fn render(report: &Report, platform: &Platform, redaction: &Redactor<'_>, st
         out.push_str("\n\n");
     }
     if !style.brief {
-        summary::not_judged(&mut out, &report.unjudged, style);
+        unjudged::not_judged(&mut out, &report.unjudged, style);
     }
     summary::summary(&mut out, report, platform, style);
     out
@@ -118,7 +96,7 @@ fn one(
     finding: &Finding,
     (platform, redaction): (&Platform, &Redactor<'_>),
     style: Style,
-    names: &summary::Names<'_>,
+    names: &names::Names<'_>,
 ) -> String {
     let (snippets, columns) = snippets(&finding.locations, platform, redaction);
     let mut group: Group<'_> = level(severity_of(finding))
@@ -208,19 +186,6 @@ fn figures(figures: &BTreeMap<String, Figure>) -> String {
 /// of replicas is a value that somebody chose.
 fn is_count(name: &str, figure: &Figure) -> bool {
     figure.unit != "replicas" && (name == figure.unit || name == "workloads")
-}
-
-/// Breaks text at spaces; a word longer than the width gets its own line.
-pub(super) fn wrap(text: &str, width: usize) -> String {
-    let options = textwrap::Options::new(width.max(40))
-        .break_words(false)
-        .word_separator(textwrap::WordSeparator::AsciiSpace)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    let lines: Vec<String> = text
-        .lines()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect();
-    textwrap::fill(&lines.join("\n"), options)
 }
 
 /// Places whose columns on the shown line differ from those of the file, because a mask before them is

@@ -1,6 +1,8 @@
-//! What the end of a report says of deployments that could not be read, or only in part, and of what was not read in others.
+//! What the end of a report says of deployments that could not be read, or only in part, and of what was not
+//! read in others.
 
-use super::summary::{is_judged, listed};
+use super::deployed::is_judged;
+use super::names::listed;
 use crate::engine::Report;
 use cofferdam_model::units::count;
 use cofferdam_model::{Deployment, DeploymentId, Platform, UnreadableFile};
