@@ -1,6 +1,9 @@
 //! Tests of reading YAML.
 
-use super::*;
+use super::embedded::parse_embedded;
+use super::{MAX_ALIASED, MAX_ERRORS, parse, parse_file, parse_with};
+use crate::source::{Chains, FileId, Layer};
+use crate::tree::{Node, Style, Value};
 use proptest::prelude::*;
 
 const FILE: FileId = FileId(0);
