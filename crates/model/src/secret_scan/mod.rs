@@ -5,6 +5,7 @@
 
 mod addresses;
 mod commands;
+mod name_words;
 mod names;
 mod programs;
 mod settings;

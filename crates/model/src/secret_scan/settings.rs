@@ -1,6 +1,7 @@
 //! Secrets inside the texts of a Kubernetes Secret.
 
-use super::names::{ABOUT, last_word};
+use super::name_words::ABOUT;
+use super::names::last_word;
 use super::shapes::{by_shape, sql_password};
 use super::stand_ins::{is_instruction, is_placeholder, is_reference};
 use super::{classify, entropy, is_one_word, is_placeholder_or_reference, names_something};
