@@ -9,6 +9,7 @@ mod eval;
 mod files;
 mod functions;
 mod generated;
+mod memo;
 mod module;
 mod names;
 mod read;

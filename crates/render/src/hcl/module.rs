@@ -2,15 +2,17 @@
 //! names have values. A value is evaluated when it is needed, and only once.
 
 use super::eval::{Bind, Scope};
+use super::memo::{Kind, Memo};
 use super::parse::{Block, Body, Expr, File, Item};
 use super::value::{Wrong, number, pairs, unknown};
-use super::{Dangling, Missing, Mode, names};
+use super::{Dangling, Missing, Mode};
 use crate::measure::size;
 use cofferdam_syntax::Span;
+use cofferdam_syntax::repo::normalise;
 use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -32,6 +34,12 @@ const META: &[&str] = &[
 
 /// Key of a resource in its module: mode, type and name.
 pub(super) type ResourceKey = (Mode, String, String);
+
+/// Whether a module's source is a path: Terraform takes one only with a leading `./` or `../`.
+pub(super) fn local_source(source: &str, dir: &Path) -> Option<PathBuf> {
+    (source.starts_with("./") || source.starts_with("../") || source == "." || source == "..")
+        .then(|| normalise(&dir.join(source)))
+}
 
 /// What the files of one directory declare.
 #[derive(Debug, Default)]
@@ -119,7 +127,7 @@ impl<'a> Module<'a> {
             .calls
             .values()
             .filter_map(|block| block.body.attribute("source")?.path());
-        let targets = sources.filter_map(|source| super::names::local_source(&source, &self.dir));
+        let targets = sources.filter_map(|source| local_source(&source, &self.dir));
         targets.filter(|target| *target != self.dir).collect()
     }
 
@@ -152,7 +160,7 @@ pub(super) struct Instance<'w> {
     pub(super) given: BTreeMap<String, Node>,
     /// The call that made it.
     pub(super) call: Option<Call<'w>>,
-    pub(super) memo: RefCell<BTreeMap<(names::Kind, String), names::Memo>>,
+    pub(super) memo: RefCell<BTreeMap<(Kind, String), Memo>>,
 }
 
 /// The call of a module.

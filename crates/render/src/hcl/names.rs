@@ -2,41 +2,24 @@
 //! nothing declares is kept as dangling: Terraform would refuse the whole plan.
 
 use super::eval::{Bind, Scope, too_much};
-use super::module::{Call, Each, Expansion, Instance, Module};
+use super::memo::{Kind, Memo};
+use super::module::{Call, Each, Expansion, Instance, Module, local_source};
 use super::parse::{Block, Body, Item};
 use super::types;
 use super::value::{Eval, Step, address_of, unknown, why_unknown, wrong};
 use super::{Dangling, Missing, Mode};
 use crate::measure::{MAX_DEPTH, is_deeper};
-use cofferdam_syntax::repo::normalise;
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{Chains, Layer, Link, Span};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Levels of modules that are followed.
 const MAX_MODULES_DEEP: usize = 32;
+
 /// Parts of a value that take as much work and memory as a module's instance, about.
 const INSTANCE: usize = 32;
-
-/// What a remembered value is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    Variable,
-    Local,
-    Output,
-    Argument,
-}
-
-/// A value that was asked for.
-#[derive(Debug, Clone)]
-pub(super) enum Memo {
-    /// It is being evaluated; asking for it again is a cycle.
-    Busy,
-    Done(Node),
-}
 
 /// The instances that a module call makes.
 #[derive(Debug, Clone)]
@@ -50,12 +33,6 @@ pub(super) enum Children<'w> {
         /// Why their number is not known.
         uncertain: Option<std::sync::Arc<str>>,
     },
-}
-
-/// Whether a module's source is a path: Terraform takes one only with a leading `./` or `../`.
-pub(super) fn local_source(source: &str, dir: &Path) -> Option<PathBuf> {
-    (source.starts_with("./") || source.starts_with("../") || source == "." || source == "..")
-        .then(|| normalise(&dir.join(source)))
 }
 
 impl<'w> Instance<'w> {

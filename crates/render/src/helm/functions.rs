@@ -1,7 +1,7 @@
 //! The functions of Go templates, sprig and Helm that real charts use to make values. A
 //! function that is not here, or that gets an unknown argument, has an unknown result.
 
-use super::eval::MAX_BYTES;
+use super::limits::MAX_BYTES;
 use super::output::{Origin, Piece, quoted};
 use super::value::Val;
 use cofferdam_syntax::tree::{Node, Style, Value};

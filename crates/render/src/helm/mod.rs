@@ -7,6 +7,7 @@ mod eval;
 mod functions;
 mod helmfile;
 mod install;
+mod limits;
 mod output;
 mod parse;
 mod remote;

@@ -1,7 +1,7 @@
 //! The printed text of a template, with the origin of every piece. So each value of the tree that is read from
 //! it is at the place where it is written: in the template or in a values file.
 
-use super::eval::{MAX_BYTES, MAX_PIECES};
+use super::limits::{MAX_BYTES, MAX_PIECES};
 use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
 use cofferdam_syntax::{ChainId, Chains, Span};
 use std::collections::HashSet;

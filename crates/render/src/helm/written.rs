@@ -1,6 +1,6 @@
 //! Values as text: what `toYaml` and `toJson` print.
 
-use super::eval::MAX_PIECES;
+use super::limits::MAX_PIECES;
 use super::output::{MARK, MARK_END, Origin, Piece, quoted};
 use super::value::Val;
 use cofferdam_syntax::tree::{Node, Style, Value};
