@@ -1,6 +1,9 @@
 //! HTTP calls in code with their timeouts, retries and breakers; and the breakers themselves.
 
-use super::{Parts, Project, Reading, last, whole};
+use super::found::Parts;
+use super::project::Project;
+use super::reading::Reading;
+use super::resolved::{last, whole};
 use cofferdam_code::python::clients::{ClientKind, Library};
 use cofferdam_code::python::found::ClientCall;
 use cofferdam_code::python::value::{Argument, Object, PyValue, Val, find};

@@ -1,7 +1,10 @@
 //! Kafka clients in code: consumers with their context (workers, queues, commits, dead letters), and
 //! producers.
 
-use super::{Parts, Project, Reading, last, text, texts, whole};
+use super::found::{FoundConsumer, Parts};
+use super::project::Project;
+use super::reading::Reading;
+use super::resolved::{last, text, texts, whole};
 use cofferdam_code::python::clients::{ClientKind, Library};
 use cofferdam_code::python::flow::{CommitFlow, WorkOrder, is_dead_letter};
 use cofferdam_code::python::found::{ClientCall, TopicUse};
@@ -12,13 +15,6 @@ use cofferdam_model::kafka::{
 };
 use cofferdam_model::{Fact, Span};
 use std::time::Duration;
-
-/// A consumer and its place.
-#[derive(Debug)]
-pub(super) struct FoundConsumer {
-    pub(super) consumer: Consumer,
-    class: Option<String>,
-}
 
 type Field<P, T> = fn(&mut P) -> &mut Option<Fact<T>>;
 

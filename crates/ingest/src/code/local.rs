@@ -1,7 +1,9 @@
 //! Facts that a module decides itself: caches in memory, variables it reads, processes.
 
+use super::found::Parts;
 use super::kafka::each_setting;
-use super::{Parts, Reading, last, whole};
+use super::reading::Reading;
+use super::resolved::{last, whole};
 use cofferdam_code::python::clients::ClientKind;
 use cofferdam_code::python::value::Val;
 use cofferdam_model::cells::{LocalCache, LocalCacheKind};

@@ -1,6 +1,8 @@
 //! Pools and connections of SQL databases and Redis in code.
 
-use super::{Parts, Reading, Resolved, text, whole};
+use super::found::Parts;
+use super::reading::Reading;
+use super::resolved::{Resolved, text, whole};
 use crate::settings::url;
 use cofferdam_code::python::clients::{ClientKind, Library};
 use cofferdam_code::python::found::ClientCall;
