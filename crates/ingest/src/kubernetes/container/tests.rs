@@ -18,6 +18,7 @@ fn the_first_of_two_variables_with_one_name_is_lost_unless_the_second_reads_it()
         .collect();
     assert_eq!(lost, [("A", false), ("B", true)]);
 }
+
 use cofferdam_model::workload::Workload;
 
 fn pod(container: &str) -> String {

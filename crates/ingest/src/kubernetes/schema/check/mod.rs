@@ -16,8 +16,9 @@ mod volume;
 mod workload;
 
 use super::cursor::Cursor;
+use super::problem::{ProblemKind, SchemaProblem};
+use super::scalar;
 use super::table::Type;
-use super::{ProblemKind, SchemaProblem, scalar};
 
 /// Where problems go.
 pub(super) type Out = Vec<SchemaProblem>;

@@ -1,6 +1,7 @@
 //! Trees of any shape, with and without sense.
 
 use super::*;
+use cofferdam_model::Span;
 use proptest::prelude::*;
 
 const WORDS: &[&str] = &[
