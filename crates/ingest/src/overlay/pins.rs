@@ -2,9 +2,8 @@
 //! (`k8s/**/*.yaml:spec.replicas`, `config/.env*:DB_POOL_SIZE`), or `PATHS:TEXT` with one `{}` for the value
 //! in the text (`app/db.py:pool_timeout={}`).
 
-use super::steering::Selected;
 use crate::facts::NodeFacts as _;
-use cofferdam_model::overlay::seen_from;
+use cofferdam_model::overlay::{Pin, seen_from};
 use cofferdam_model::{Fact, FileId, Span};
 use cofferdam_syntax::Chains;
 use cofferdam_syntax::environment;
@@ -13,6 +12,13 @@ use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::yaml;
 use globset::{GlobBuilder, GlobMatcher};
 use std::path::Path;
+
+/// A pin and the place of its value.
+#[derive(Debug, Clone)]
+pub(super) struct Selected {
+    pub(super) pin: Pin,
+    pub(super) select: Fact<String>,
+}
 
 /// A parsed selector.
 #[derive(Debug)]

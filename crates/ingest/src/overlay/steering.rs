@@ -1,6 +1,7 @@
 //! The overlay's statements about the check itself: targets, rules, pins, prices, filters, suppressions.
 
 use super::fields::Fields;
+use super::pins::{Selected, Selector};
 use cofferdam_model::Fact;
 use cofferdam_model::overlay::{Ignore, Overlay, Pin, PinValue, RequiredVariable, RuleSettings};
 use std::path::PathBuf;
@@ -11,13 +12,6 @@ const SEVERITIES: &[(&str, &str)] = &[
     ("high", "high"),
     ("critical", "critical"),
 ];
-
-/// A pin and the place of its value.
-#[derive(Debug, Clone)]
-pub(super) struct Selected {
-    pub(super) pin: Pin,
-    pub(super) select: Fact<String>,
-}
 
 /// The settings of the check, as read.
 #[derive(Debug, Clone, Default)]
@@ -183,7 +177,7 @@ fn pins(top: &mut Fields<'_>) -> Vec<Selected> {
     for mut f in top.list("pins") {
         let name = f.text("name");
         let select = f.text("select").filter(|select| {
-            let wrong = super::pins::Selector::parse(&select.value).err();
+            let wrong = Selector::parse(&select.value).err();
             if let Some(message) = &wrong {
                 f.problems()
                     .add(select.span().unwrap_or(f.span), message.as_str());

@@ -179,7 +179,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
         &mut scope.in_part,
         &mut scope.releases,
     );
-    scope.variants = variants::deployments(&sources, &deployments.all);
+    scope.variants = sources::variant_deployments(&sources, &deployments.all);
     scope.deployments = deployments.all;
     scope.openings = found.openings;
     let of_templates = openings::of_templates(&sources, &templates.manifests);

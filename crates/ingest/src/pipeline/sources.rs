@@ -11,7 +11,7 @@ use crate::overlay::OverlayDocument;
 use crate::scope::Projects;
 use crate::skaffold::Skaffold;
 use cofferdam_model::workload::Completeness;
-use cofferdam_model::{DeploymentId, Kept, Owner, ProjectId, ReleaseOf};
+use cofferdam_model::{Deployment, DeploymentId, Kept, Owner, ProjectId, ReleaseOf};
 use cofferdam_render::argo::Applications;
 use cofferdam_render::hcl::Terraform;
 use cofferdam_render::helm::{self, Charts, Remote};
@@ -214,4 +214,13 @@ impl Sources<'_> {
         };
         (unused::is_base(&build.dir) || is_component()) && !self.deployed.contains(&build.dir)
     }
+}
+
+/// The deployments that are variants.
+pub(super) fn variant_deployments(sources: &Sources<'_>, all: &[Deployment]) -> BTreeSet<DeploymentId> {
+    let ids = (0..).map(DeploymentId).zip(all);
+    let is_variant = |root: &Path| sources.variants.of_path(root).is_some();
+    ids.filter(|(_, deployment)| is_variant(&deployment.root))
+        .map(|(id, _)| id)
+        .collect()
 }

@@ -1,10 +1,9 @@
-//! Variants: builds of which only one can be installed at a time, since they make the same workload in the same
-//! namespace (`overlays/minimal` and `overlays/with-tls`). They are no environments, and nothing of one meets anything of
-//! another. Each is judged together with everything that is no variant.
+//! Variants: builds of which only one can be installed at a time, since they make the same workload in the
+//! same namespace (`overlays/minimal` and `overlays/with-tls`). They are no environments, and nothing of one
+//! meets anything of another. Each is judged together with everything that is no variant.
 
-use super::sources::Sources;
 use crate::scope::{self, Evidence, Projects};
-use cofferdam_model::{Deployment, DeploymentId, ProjectId};
+use cofferdam_model::ProjectId;
 use cofferdam_render::kustomize::{Build, Built};
 use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::tree::Node;
@@ -186,15 +185,6 @@ fn costly<'b>(
         }
     }
     taken
-}
-
-/// The deployments that are variants.
-pub(super) fn deployments(sources: &Sources<'_>, all: &[Deployment]) -> BTreeSet<DeploymentId> {
-    let ids = (0..).map(DeploymentId).zip(all);
-    let is_variant = |root: &Path| sources.variants.of_path(root).is_some();
-    ids.filter(|(_, deployment)| is_variant(&deployment.root))
-        .map(|(id, _)| id)
-        .collect()
 }
 
 /// Directories of builds that cannot be installed together.
