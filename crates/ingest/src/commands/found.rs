@@ -24,6 +24,7 @@ pub(crate) struct Commands {
     /// Compose files that one command names together.
     pub(crate) compose: Vec<Vec<PathBuf>>,
 }
+
 /// `helm install` or `helm upgrade`.
 #[derive(Debug)]
 pub(crate) struct Release {
@@ -46,6 +47,7 @@ pub(crate) struct Release {
     /// The namespace.
     pub(crate) namespace: Option<Node>,
 }
+
 /// Variables of Terraform that a command may set.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Set {
@@ -58,6 +60,7 @@ pub(crate) struct Set {
     /// What each plan or apply sets: a value, or nothing where it is not known.
     pub(super) runs: Vec<BTreeMap<String, Option<Node>>>,
 }
+
 impl Set {
     /// Values that every plan and apply gives, with the same text.
     fn values(&self) -> BTreeMap<String, Node> {
@@ -82,6 +85,7 @@ impl Set {
         self.unknown_file || self.names.contains(name)
     }
 }
+
 impl Commands {
     /// Values that commands give to variables of Terraform, by directory.
     pub(crate) fn given(&self) -> BTreeMap<PathBuf, BTreeMap<String, Node>> {

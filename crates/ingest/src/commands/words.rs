@@ -33,6 +33,7 @@ pub(super) struct Arguments<'w> {
     pub(super) plain: Vec<&'w Node>,
     pub(super) flags: Vec<(String, Node)>,
 }
+
 impl<'w> Arguments<'w> {
     /// Takes words apart; `with_value` are the flags, without dashes, that have a value.
     pub(super) fn of(words: &'w [Node], with_value: &[&str]) -> Self {

@@ -17,6 +17,7 @@ pub(super) struct Parameters<'n> {
     pub(super) set: BTreeMap<String, &'n Node>,
     pub(super) known: bool,
 }
+
 impl<'n> Parameters<'n> {
     /// Those of the group that `argument` of `body` names, of these resource types.
     pub(super) fn of(context: &Context<'n>, body: &Node, argument: &str, kind: &'n str) -> Parameters<'n> {
@@ -78,6 +79,7 @@ impl<'n> Parameters<'n> {
             })
     }
 }
+
 /// Applies the parameters, and the engine's defaults for those that are known to be unset.
 pub(super) fn settle(database: &mut Database, body: &Node, parameters: &Parameters<'_>) {
     let engine = database.engine.as_ref().map(|e| e.value);

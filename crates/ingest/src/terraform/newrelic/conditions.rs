@@ -1,4 +1,5 @@
-//! Alert conditions of New Relic, with the timing that decides when they page, in the notation of today and the older one.
+//! Alert conditions of New Relic, with the timing that decides when they page, in the notation of today and
+//! the older one.
 
 use super::attributes::SERVICE;
 use super::nrql;

@@ -1,0 +1,229 @@
+//! What is a deployment, and in which namespace and cluster it is.
+
+use super::openings::CONFIG;
+use super::values::{DATABASE, release, releases};
+use super::{CHART, platform};
+use cofferdam_model::DeploymentKind;
+
+#[test]
+fn only_a_terraform_root_that_is_run_is_a_deployment() {
+    let count = |files: &[(&str, &str)]| {
+        let mut all = vec![("main.tf", DATABASE)];
+        all.extend(files);
+        let deployments = platform(&all).scope.deployments;
+        deployments
+            .iter()
+            .filter(|d| d.kind == DeploymentKind::Terraform)
+            .count()
+    };
+    assert_eq!(count(&[]), 0);
+    let nothing = platform(&[("main.tf", "provider \"aws\" {}\n")]);
+    assert!(nothing.scope.deployments.is_empty(), "it makes nothing");
+    assert_eq!(count(&[("provider.tf", "provider \"aws\" {}\n")]), 1);
+    for backend in ["backend \"s3\" {}", "backend \"remote\" {}", "cloud {}"] {
+        let text = format!("terraform {{\n  {backend}\n}}\n");
+        assert_eq!(count(&[("backend.tf", &text)]), 1, "{backend}");
+    }
+    assert_eq!(
+        count(&[("versions.tf", "terraform {\n  required_version = \"1\"\n}\n")]),
+        0
+    );
+    assert_eq!(count(&[("prod.tfvars", "zones = true\n")]), 1);
+    assert_eq!(count(&[("terragrunt.hcl", "inputs = {}\n")]), 1);
+}
+
+#[test]
+fn objects_without_a_namespace_get_the_namespace_of_their_deployment() {
+    let flux = |spec: &str| {
+        format!(
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: front, namespace: own}}\nspec:\n  chart: {{spec: {{chart: ./charts/web, sourceRef: {{kind: GitRepository, name: r}}}}}}\n{spec}"
+        )
+    };
+    let targeted = flux("  targetNamespace: shop\n");
+    assert_eq!(
+        releases(&[("r.yaml", &targeted)]).0,
+        [release("front", Some("shop"), 1)]
+    );
+    assert_eq!(
+        releases(&[("r.yaml", &flux(""))]).0,
+        [release("front", Some("own"), 1)]
+    );
+    let app = |path: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: front}}\nspec: {{source: {{repoURL: r, path: {path}}}, destination: {{namespace: shop}}}}\n"
+        )
+    };
+    assert_eq!(
+        releases(&[("a.yaml", &app("charts/web"))]).0,
+        [release("web", Some("shop"), 1)]
+    );
+    let helmfile = "releases: [{name: front, chart: ./charts/web, namespace: shop}]\n";
+    assert_eq!(
+        releases(&[("helmfile.yaml", helmfile)]).0,
+        [release("front", Some("shop"), 1)]
+    );
+    let deployment = |namespace: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d{namespace}}}\nspec: {{replicas: 1, selector: {{matchLabels: {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, spec: {{containers: [{{name: c, image: x}}]}}}}}}\n"
+        )
+    };
+    let namespaces = |files: &[(&str, &str)]| -> Vec<Option<String>> {
+        let platform = platform(files);
+        platform.environments[0]
+            .workloads
+            .iter()
+            .map(|w| w.id.namespace.clone())
+            .collect()
+    };
+    let (plain, named) = (deployment(""), deployment(", namespace: other"));
+    let of_directory = app("k8s");
+    let shop = || Some("shop".to_owned());
+    assert_eq!(
+        namespaces(&[("a.yaml", &of_directory), ("k8s/d.yaml", &plain)]),
+        [shop()]
+    );
+    assert_eq!(
+        namespaces(&[("a.yaml", &of_directory), ("k8s/d.yaml", &named)]),
+        [Some("other".to_owned())]
+    );
+    assert_eq!(
+        namespaces(&[("a.yaml", &of_directory), ("far/d.yaml", &plain)]),
+        [None]
+    );
+    let build = ("k8s/kustomization.yaml", "resources: [d.yaml]\n");
+    assert_eq!(
+        namespaces(&[("a.yaml", &of_directory), ("k8s/d.yaml", &plain), build]),
+        [shop()]
+    );
+    let apply = ("d.sh", "kubectl apply -n shop -f k8s\n");
+    assert_eq!(namespaces(&[apply, ("k8s/d.yaml", &plain)]), [shop()]);
+    // Two applications of one directory deploy it twice, and neither namespace is the one.
+    let second = of_directory.replace("shop", "till");
+    assert_eq!(
+        namespaces(&[
+            ("a.yaml", &of_directory),
+            ("b.yaml", &second),
+            ("k8s/d.yaml", &plain)
+        ]),
+        [None]
+    );
+}
+
+fn deployments(files: &[(&str, &str)]) -> Vec<String> {
+    let platform = platform(files);
+    let mut shown: Vec<String> = (platform.scope.deployments.iter())
+        .map(|d| {
+            let cluster = d.cluster.as_ref().map_or(String::new(), |c| format!(" on {c}"));
+            format!("{} {}{cluster}", d.kind.name(), d.root.display())
+        })
+        .collect();
+    shown.sort();
+    shown
+}
+
+#[test]
+fn a_directory_that_an_application_deploys_is_a_deployment() {
+    let app = |cluster: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: x}}\nspec: {{source: {{repoURL: r, path: k8s/x}}, destination: {{{cluster}}}}}\n"
+        )
+    };
+    let files = |app: &str| {
+        deployments(&[
+            ("a.yaml", app),
+            ("k8s/x/cm.yaml", CONFIG.1),
+            ("k8s/y/cm.yaml", CONFIG.1),
+        ])
+    };
+    assert_eq!(
+        files(&app("name: east")),
+        ["manifests ", "manifests k8s/x on east", "manifests k8s/y"]
+    );
+    let unnamed = ["manifests ", "manifests k8s/x", "manifests k8s/y"];
+    assert_eq!(files(&app("name: in-cluster")), unnamed);
+    assert_eq!(
+        files(&app("server: 'https://k'")),
+        ["manifests ", "manifests k8s/x on k", "manifests k8s/y"]
+    );
+    assert_eq!(
+        deployments(&[("k8s/x/cm.yaml", CONFIG.1), ("k8s/y/cm.yaml", CONFIG.1)]),
+        ["manifests k8s"]
+    );
+}
+
+#[test]
+fn a_base_that_a_command_applies_is_a_deployment() {
+    let base = [
+        ("k8s/base/kustomization.yaml", "resources: [cm.yaml]\n"),
+        ("k8s/base/cm.yaml", CONFIG.1),
+        ("k8s/over/kustomization.yaml", "resources: [../base]\n"),
+    ];
+    assert_eq!(deployments(&base), ["kustomize k8s/over"]);
+    let mut applied = base.to_vec();
+    applied.push(("d.sh", "kubectl apply -k k8s/base\n"));
+    assert_eq!(
+        deployments(&applied),
+        ["kustomize k8s/base", "kustomize k8s/over"]
+    );
+}
+
+#[test]
+fn a_compose_file_is_a_deployment_with_or_without_overrides() {
+    let service = |name: &str| format!("services: {{{name}: {{image: x}}}}\n");
+    let (a, b) = (service("a"), service("b"));
+    let files = [
+        ("compose.yaml", &*a),
+        ("compose.override.yaml", &*b),
+        ("compose.load.yaml", &*b),
+    ];
+    assert_eq!(deployments(&files), ["Compose ", "Compose compose.load.yaml"]);
+    let mut named = files.to_vec();
+    named.push((
+        "up.sh",
+        "docker compose -f compose.yaml -f compose.load.yaml up\n",
+    ));
+    assert_eq!(deployments(&named), ["Compose "]);
+    let others = [
+        ("one.yaml", &*a),
+        ("two.yaml", &*b),
+        ("up.sh", "docker-compose -f one.yaml -f two.yaml up\n"),
+    ];
+    assert_eq!(deployments(&others), ["Compose one.yaml"]);
+}
+
+#[test]
+fn a_root_that_a_pipeline_runs_is_a_deployment_with_open_arguments() {
+    let run = |rest: &str| {
+        let script = format!("terraform -chdir=infra apply {rest}\n");
+        let platform = platform(&[("infra/main.tf", DATABASE), ("d.sh", &script)]);
+        let count = platform
+            .scope
+            .deployments
+            .iter()
+            .filter(|d| d.kind == DeploymentKind::Terraform)
+            .count();
+        (count, platform.scope.default_values.len())
+    };
+    assert_eq!(run(""), (1, 0));
+    assert_eq!(run("-var zones=$ZONES"), (1, 1));
+    assert_eq!(run("-var other=1"), (1, 0));
+    assert_eq!(run("-var-file=$ENV.tfvars"), (1, 1));
+    // A workspace keeps variables of its own, wherever it runs.
+    let cloud = platform(&[
+        ("infra/main.tf", DATABASE),
+        ("infra/cloud.tf", "terraform {\n  cloud {}\n}\n"),
+        ("d.sh", "terraform -chdir=infra apply\n"),
+    ]);
+    assert_eq!(cloud.scope.default_values.len(), 1);
+    let exported = "export TF_VAR_zones=true\nterraform -chdir=infra apply\n";
+    let platform = platform(&[("infra/main.tf", DATABASE), ("d.sh", exported)]);
+    assert_eq!(platform.scope.default_values.len(), 1);
+}
+
+#[test]
+fn a_release_is_on_the_cluster_that_its_application_names() {
+    let app = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: x}\nspec: {source: {repoURL: r, path: charts/web}, destination: {name: east}}\n";
+    let mut files = CHART.to_vec();
+    files.push(("a.yaml", app));
+    assert_eq!(deployments(&files), ["Helm charts/web on east", "manifests "]);
+}
