@@ -128,6 +128,20 @@ fn missing(at: &Cursor<'_>, field: &str) -> SchemaProblem {
     }
 }
 
+/// Reports a map with several of the fields of which it may have one.
+fn at_most_one(at: &Cursor<'_>, names: &[&str], what: &str, out: &mut Out) {
+    if count_present(at, names) > 1 {
+        out.push(invalid_map(
+            at,
+            format!(
+                "has several {what} ({}) and may have one",
+                present(at, names).join(", ")
+            ),
+            "Keep one of them.",
+        ));
+    }
+}
+
 /// Reports a whole number outside of `low..=high`.
 fn within(at: &Cursor<'_>, field: &str, (low, high): (i64, i64), out: &mut Out) {
     let Some(value) = at.get(field) else { return };

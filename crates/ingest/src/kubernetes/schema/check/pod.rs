@@ -1,8 +1,6 @@
 //! Pods and containers.
 
-use super::{
-    Out, PORT, count_present, invalid, invalid_map, missing, object, present, probe, unique, volume, within,
-};
+use super::{Out, PORT, count_present, invalid, invalid_map, missing, object, probe, unique, volume, within};
 use crate::kubernetes::schema::cursor::Cursor;
 use crate::kubernetes::schema::scalar;
 
@@ -322,18 +320,4 @@ pub(super) fn restart_policy(template: &Cursor<'_>, allowed: &[&str], owner: &st
 
 fn present_list(names: &[&str]) -> String {
     names.join(" and ")
-}
-
-/// Reports a map with several of the fields of which it may have one.
-pub(super) fn at_most_one(at: &Cursor<'_>, names: &[&str], what: &str, out: &mut Out) {
-    if count_present(at, names) > 1 {
-        out.push(invalid_map(
-            at,
-            format!(
-                "has several {what} ({}) and may have one",
-                present(at, names).join(", ")
-            ),
-            "Keep one of them.",
-        ));
-    }
 }

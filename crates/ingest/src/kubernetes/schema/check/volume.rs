@@ -1,6 +1,6 @@
 //! Volumes, their mounts and claims.
 
-use super::{Out, invalid, missing, pod};
+use super::{Out, at_most_one, invalid, missing};
 use crate::kubernetes::schema::cursor::Cursor;
 use crate::kubernetes::schema::scalar;
 use cofferdam_syntax::tree::Value;
@@ -34,7 +34,7 @@ pub(super) fn volume<'a>(at: &'a Cursor<'a>, out: &mut Out) {
             .map(|(k, _)| &*k.text)
             .filter(|k| !NOT_SOURCE.contains(k))
             .collect();
-        pod::at_most_one(at, &names, "sources", out);
+        at_most_one(at, &names, "sources", out);
     }
 }
 
