@@ -36,6 +36,24 @@ def run(kafka_consumer):
         order(before),
         [(WorkOrder::BeforeWork, "process(msg)".to_owned())]
     );
+    // In no function, and with the work in an assignment.
+    let own_loop = "\
+from confluent_kafka import Consumer
+consumer = Consumer({})
+while True:
+    msg = consumer.poll(1.0)
+    if msg is None:
+        continue
+    consumer.commit(msg)
+    html = render(msg)
+";
+    assert_eq!(
+        order(own_loop),
+        [(WorkOrder::BeforeWork, "render(msg)".to_owned())]
+    );
+    let main = own_loop.replace("while True", "def main():\n  while True").replace("\n    ", "\n      ");
+    let called = format!("{main}\nif __name__ == '__main__':\n    main()\n");
+    assert_eq!(order(&called), order(own_loop));
     let swallowed = "\
 def run(kafka_consumer):
     for msg in kafka_consumer:
