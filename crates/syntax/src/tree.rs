@@ -234,6 +234,24 @@ fn folds_to_the_rest(key: &str, folded: &str) -> bool {
 }
 
 impl Node {
+    /// Whether two trees differ at most in their places. A value that is not known equals no other.
+    pub fn says_the_same(&self, other: &Node) -> bool {
+        match (&self.value, &other.value) {
+            (Value::Map(a), Value::Map(b)) => {
+                a.len() == b.len()
+                    && a.iter()
+                        .zip(b.iter())
+                        .all(|((ka, va), (kb, vb))| ka.text == kb.text && va.says_the_same(vb))
+            }
+            (Value::Seq(a), Value::Seq(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.says_the_same(b))
+            }
+            (Value::Scalar(a), Value::Scalar(b)) => a.text == b.text,
+            (Value::Null, Value::Null) => true,
+            _ => false,
+        }
+    }
+
     /// A text node, for values that readers derive.
     pub fn text(text: &str, span: Span) -> Node {
         Node {

@@ -418,3 +418,22 @@ fn an_unknown_field_is_refused_or_lost_as_the_tool_applies_it() {
     ];
     assert!(title(&chart).0.contains(" loses a field: "));
 }
+
+#[test]
+fn an_object_that_has_its_charts_name_is_shown_in_its_template() {
+    let template = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n        - name: {{ .Chart.Name }}\n          image: r.example.net/web:1\n";
+    let platform = platform(&[
+        (
+            "charts/web/Chart.yaml",
+            "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+        ),
+        ("charts/web/templates/web.yaml", template),
+        ("deploy.sh", "helm upgrade --install web charts/web\n"),
+    ]);
+    let report = judged(&platform);
+    let found = of_rule(&report, "requests-missing");
+    let place = found[0].locations[0].span;
+    let path = platform.sources.path(place.file).display().to_string();
+    let text = &platform.sources.file(place.file).text[place.start as usize..place.end as usize];
+    assert_eq!((path.as_str(), text), ("charts/web/templates/web.yaml", "name"));
+}

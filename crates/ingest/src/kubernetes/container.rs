@@ -3,7 +3,7 @@
 mod probes;
 mod variables;
 
-use super::object::{Object, is_true, text};
+use super::object::{Object, is_true, place_of_name, text};
 use super::schema;
 use crate::arguments;
 use crate::facts::NodeFacts as _;
@@ -26,7 +26,7 @@ pub(super) fn read(node: &Node, object: &Object<'_>, parts: &mut Parts) -> Conta
     let resource = |path: &str| node.get("resources").and_then(|r| r.at(path));
     let mut container = Container {
         name: name.and_then(Node::as_str).unwrap_or_default().to_owned(),
-        span: Some(name.map_or(node.span, |n| n.span)),
+        span: Some(place_of_name(node, "name", object.place).unwrap_or(node.span)),
         image: node.get("image").and_then(image),
         command: ["command", "args"]
             .iter()

@@ -217,7 +217,7 @@ impl<'r> Written<'r> {
         let is_own = |written: &&&Node| written.span.file == node.span.file;
         let others = alike.iter().filter(|written| !is_own(written));
         let mut all = alike.iter().filter(is_own).chain(others);
-        all.find(|written| says_the_same(node, written)).copied()
+        all.find(|written| node.says_the_same(written)).copied()
     }
 }
 
@@ -238,24 +238,6 @@ fn written_at(chains: &Chains, written: &Written<'_>, node: &mut Node) {
             .iter_mut()
             .for_each(|below| written_at(chains, written, below)),
         _ => {}
-    }
-}
-
-/// Whether two trees differ at most in their places.
-fn says_the_same(a: &Node, b: &Node) -> bool {
-    match (&a.value, &b.value) {
-        (Value::Map(a), Value::Map(b)) => {
-            a.len() == b.len()
-                && a.iter()
-                    .zip(b.iter())
-                    .all(|((ka, va), (kb, vb))| ka.text == kb.text && says_the_same(va, vb))
-        }
-        (Value::Seq(a), Value::Seq(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| says_the_same(a, b))
-        }
-        (Value::Scalar(a), Value::Scalar(b)) => a.text == b.text,
-        (Value::Null, Value::Null) => true,
-        _ => false,
     }
 }
 

@@ -27,6 +27,15 @@ pub(super) struct Object<'a> {
     pub place: Place<'a>,
 }
 
+/// The place of a map's name. A template may take it from the chart's description (`{{ .Chart.Name }}`), which is no place
+/// to look for the object: then it is that of the key in the template.
+pub(super) fn place_of_name(map: &Node, key: &str, place: Place<'_>) -> Option<Span> {
+    let (key, name) = map.entries().find(|(own, _)| &*own.text == key)?;
+    let is_description =
+        name.span.file != key.span.file && place.repo.sources.path(name.span.file).ends_with("Chart.yaml");
+    Some(if is_description { key.span } else { name.span })
+}
+
 impl<'a> Object<'a> {
     /// The object of a tree with `apiVersion` and `kind`. An object whose name is created by a template or by
     /// the server keeps the text of that as its name.
@@ -36,7 +45,9 @@ impl<'a> Object<'a> {
         let metadata = node.get("metadata");
         let name = ["name", "generateName"]
             .iter()
-            .find_map(|key| Some(metadata?.get(key)?).filter(|n| !n.is_null()));
+            .find_map(|key| Some((key, metadata?.get(key)?)).filter(|(_, n)| !n.is_null()));
+        let named_at = name.and_then(|(key, _)| place_of_name(metadata?, key, place));
+        let name = name.map(|(_, name)| name);
         let text = match name.map(|n| &n.value) {
             Some(Value::Scalar(scalar)) => scalar.text.to_string(),
             Some(Value::Unknown(_)) => "(name not known)".to_owned(),
@@ -55,7 +66,7 @@ impl<'a> Object<'a> {
                 namespace,
                 name: text,
             },
-            span: name.map_or(kind.span, |n| n.span),
+            span: named_at.unwrap_or(kind.span),
             place,
         })
     }

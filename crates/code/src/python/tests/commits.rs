@@ -51,7 +51,9 @@ while True:
         order(own_loop),
         [(WorkOrder::BeforeWork, "render(msg)".to_owned())]
     );
-    let main = own_loop.replace("while True", "def main():\n  while True").replace("\n    ", "\n      ");
+    let main = own_loop
+        .replace("while True", "def main():\n  while True")
+        .replace("\n    ", "\n      ");
     let called = format!("{main}\nif __name__ == '__main__':\n    main()\n");
     assert_eq!(order(&called), order(own_loop));
     let swallowed = "\

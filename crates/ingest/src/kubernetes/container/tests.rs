@@ -9,14 +9,14 @@ use std::time::Duration;
 #[test]
 fn the_first_of_two_variables_with_one_name_is_lost_unless_the_second_reads_it() {
     let env = read(
-        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, env: [{name: A, value: '1'}, {name: A, value: '2'}, {name: B, value: x}, {name: B, value: x}, {name: P, value: /bin}, {name: P, value: '$(P):/opt'}]}]}\n",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, env: [{name: A, value: '1'}, {name: A, value: '2'}, {name: B, value: x}, {name: B, value: x}, {name: S, valueFrom: {secretKeyRef: {name: s, key: k}}}, {name: S, valueFrom: {secretKeyRef: {name: s, key: k}}}, {name: T, valueFrom: {secretKeyRef: {name: s, key: k}}}, {name: T, value: x}, {name: P, value: /bin}, {name: P, value: '$(P):/opt'}]}]}\n",
     );
     let lost: Vec<(&str, bool)> = env.workloads[0].containers[0]
         .overridden
         .iter()
         .map(|o| (o.name.as_str(), o.same))
         .collect();
-    assert_eq!(lost, [("A", false), ("B", true)]);
+    assert_eq!(lost, [("A", false), ("B", true), ("S", true), ("T", false)]);
 }
 
 use cofferdam_model::workload::Workload;

@@ -51,7 +51,7 @@ pub(super) fn overridden(node: &Node) -> Vec<Overridden> {
         let Some(first) = seen.insert(name, entry) else {
             continue;
         };
-        let (old, new) = (value(first), value(entry));
+        let new = value(entry);
         if new.as_ref().is_some_and(|v| v.contains(&format!("$({name})"))) {
             continue;
         }
@@ -60,7 +60,12 @@ pub(super) fn overridden(node: &Node) -> Vec<Overridden> {
             name: name.to_owned(),
             first: place(first),
             last: place(entry),
-            same: old.is_some() && old == new,
+            same: ["value", "valueFrom"]
+                .iter()
+                .all(|key| match (first.get(key), entry.get(key)) {
+                    (Some(first), Some(last)) => first.says_the_same(last),
+                    (first, last) => first.is_none() && last.is_none(),
+                }),
         });
     }
     found

@@ -249,4 +249,3 @@ fn hosts_in(text: &str) -> impl Iterator<Item = Host<'_>> {
         Host { name, domain }
     })
 }
-

@@ -20,7 +20,7 @@ fn the_pooler_of_the_mitigation_plan_has_no_selector_and_no_labels() {
     );
     let defect = found[0].to_defect("Deployment pgbouncer");
     assert_eq!(defect.problem, "requires `spec.selector`, which is missing");
-    assert_eq!(defect.effect, DefectEffect::Unknown);
+    assert_eq!(defect.effect, DefectEffect::Refused);
 }
 
 #[test]
