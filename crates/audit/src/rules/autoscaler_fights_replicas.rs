@@ -3,6 +3,8 @@
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::{Fact, Span};
+use cofferdam_syntax::{Layer, Link};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -15,6 +17,17 @@ pub const RULE: Rule = Rule {
     page: include_str!("../../../../docs/rules/autoscaler-fights-replicas.md"),
     check,
 };
+
+/// The place in a chart's template that passes a value on.
+fn template_of(cx: &Context<'_>, value: &Fact<u32>) -> Option<Span> {
+    let sources = &cx.platform.sources;
+    let links = sources.chains().of(value.span()?);
+    let is_template = |link: &&Link| {
+        let path = sources.path(link.span.file);
+        link.layer == Layer::Reference && path.iter().any(|part| part == "templates")
+    };
+    links.iter().rev().find(is_template).map(|link| link.span)
+}
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for autoscaler in &cx.env.autoscalers {
@@ -36,11 +49,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if let Some(max) = autoscaler.most() {
             evidence.note(max, format!("the autoscaler may have set {}", max.value));
         }
+        // A template writes the field whatever the value is: that line is to be changed, not the value.
+        let template = template_of(cx, replicas);
         let least = autoscaler.min.as_ref().map_or(1, |m| m.value);
         let most = autoscaler.most().map_or(least, |m| m.value);
         // A deploy at the maximum reduces the replicas to this part until the autoscaler has scaled up again.
         let kept = f64::from(replicas.value) / f64::from(most.max(1)) * 100.0;
         let kept = kept.min(100.0);
+        if let Some(template) = template {
+            evidence.place(template, "written here whatever the value is");
+        }
         out.report(
             Finding::new(
                 workload.id.to_string(),
@@ -71,7 +89,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                     kept
                 )
             })
-            .remedy("Remove `replicas` from the manifest; the autoscaler owns the number.")
+            .remedy(match template {
+                Some(_) => {
+                    "Let the template write `replicas` only where no autoscaler is on ({{- if not \
+                     .Values.autoscaling.enabled }}); another value changes nothing of this."
+                }
+                None => "Remove `replicas` from the manifest; the autoscaler owns the number.",
+            })
             .figure("replicas", replicas.value, "replicas")
             .figure("max_replicas", most, "replicas")
             .figure("kept_at_peak", kept, "%")

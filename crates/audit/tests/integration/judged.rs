@@ -437,3 +437,40 @@ fn an_object_that_has_its_charts_name_is_shown_in_its_template() {
     let text = &platform.sources.file(place.file).text[place.start as usize..place.end as usize];
     assert_eq!((path.as_str(), text), ("charts/web/templates/web.yaml", "name"));
 }
+
+#[test]
+fn replicas_that_a_template_writes_are_to_be_changed_in_the_template() {
+    let template = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: {{ .Values.replicaCount }}\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: 'r.example.net/web:1'}]}\n---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec:\n  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n  minReplicas: 2\n  maxReplicas: 9\n";
+    let platform = platform(&[
+        (
+            "charts/web/Chart.yaml",
+            "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+        ),
+        ("charts/web/values.yaml", "replicaCount: 3\n"),
+        ("charts/web/templates/web.yaml", template),
+        ("deploy.sh", "helm upgrade --install web charts/web\n"),
+    ]);
+    let report = judged(&platform);
+    let found = of_rule(&report, "autoscaler-fights-replicas");
+    assert!(
+        found[0].remedy.starts_with("Let the template"),
+        "{}",
+        found[0].remedy
+    );
+    let paths = found[0]
+        .locations
+        .iter()
+        .map(|at| platform.sources.path(at.span.file).display().to_string());
+    let paths: Vec<String> = paths.collect();
+    for wanted in ["charts/web/values.yaml", "charts/web/templates/web.yaml"] {
+        assert!(paths.iter().any(|path| path == wanted), "{paths:?}");
+    }
+    let plain = template.replace("{{ .Values.replicaCount }}", "3");
+    let report = judged(&self::platform(&[("k8s/web.yaml", &plain)]));
+    let found = of_rule(&report, "autoscaler-fights-replicas");
+    assert!(
+        found[0].remedy.starts_with("Remove `replicas`"),
+        "{}",
+        found[0].remedy
+    );
+}
