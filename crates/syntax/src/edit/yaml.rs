@@ -165,6 +165,23 @@ fn block_above<'a>(site: &Site<'a>, at: usize) -> Option<&'a Item> {
     found
 }
 
+/// The column at which the lines of a text block begin; `None` if no line shows it: all are blank, or the header says
+/// it.
+fn column_of_lines(text: &str, block: &Item) -> Option<usize> {
+    let first = lines::end(text, block.span.start);
+    let header = text[block.span.start..first]
+        .split('#')
+        .next()
+        .unwrap_or_default();
+    if header.contains(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let line = text[first..block.span.end]
+        .split_inclusive('\n')
+        .find(|line| !line.trim().is_empty())?;
+    Some(line.len() - line.trim_start_matches(' ').len())
+}
+
 /// Refuses to add lines after a text block that ends the file without a line break: some readers see a line
 /// break at its end only if there is one.
 fn check_end(site: &Site<'_>) -> Result<(), EditError> {
@@ -193,7 +210,10 @@ fn delete_lines(site: &Site<'_>, entry: Range<usize>) -> Result<Change, EditErro
     let Some(block) = block_above(site, entry.start) else {
         return Ok(change);
     };
-    if deep_comment_follows(text, entry.end, lines::column(text, entry.start)) {
+    // A comment left of the text's lines ends the text; one that is as far right would be a line of it.
+    let outside = lines::column(text, entry.start);
+    let least = column_of_lines(text, block).map_or(outside, |column| outside.max(column.saturating_sub(1)));
+    if deep_comment_follows(text, entry.end, least) {
         let why = "the comment below it would become a line of the text above; move the comment first";
         return Err(site.unsupported(why));
     }

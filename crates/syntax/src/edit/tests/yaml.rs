@@ -415,3 +415,24 @@ fn places_and_routes_can_be_converted_to_each_other() {
         matches!(place.via[..], [crate::document::Via::Merge(at)] if at.start as usize == text.rfind("*b").unwrap())
     );
 }
+
+#[test]
+fn a_comment_left_of_a_text_is_no_line_of_it() {
+    let text = |comment: &str| format!("a:\n  b:\n    - |-\n      x\n  c: 1\n{comment}# deep\nz: 1\n");
+    assert_eq!(
+        edit(&text("    "), "a.c", Op::Delete),
+        "a:\n  b:\n    - |-\n      x\n    # deep\nz: 1\n"
+    );
+    for comment in ["      ", "        "] {
+        assert!(matches!(
+            refusal(&text(comment), "a.c", Op::Delete),
+            EditError::Unsupported { .. }
+        ));
+    }
+    // Where the header says how far right the lines begin, they may begin left of where the first one seems to.
+    let said = text("    ").replace("|-", "|1-");
+    assert!(matches!(
+        refusal(&said, "a.c", Op::Delete),
+        EditError::Unsupported { .. }
+    ));
+}
