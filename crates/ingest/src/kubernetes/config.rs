@@ -255,7 +255,7 @@ fn provider_class(object: &Object<'_>, parts: &mut Parts) {
 }
 
 /// Kinds of [`ConfigObject`] that a reference of this kind may lead to.
-pub(super) fn leads_to(kind: DanglingKind, object: &str) -> bool {
+pub(crate) fn leads_to(kind: DanglingKind, object: &str) -> bool {
     match kind {
         DanglingKind::ConfigMap | DanglingKind::ConfigMapKey => object == "ConfigMap",
         DanglingKind::ServiceAccount => object == "ServiceAccount",

@@ -39,6 +39,7 @@ use cofferdam_model::delivery::{Defect, DefectEffect};
 use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
+pub(crate) use config::leads_to;
 pub use foreign::Foreign;
 pub(crate) use makers::MADE;
 use object::Object;

@@ -15,6 +15,7 @@ mod apart;
 mod app_of_apps;
 mod builds;
 mod defaults;
+mod elsewhere;
 mod evidence;
 mod failed;
 mod formats;
@@ -234,6 +235,7 @@ fn environments(
         })
         .collect();
     kubernetes::compare(&mut read);
+    elsewhere::take_back(&mut read);
     unread::take_back(sources, &mut read);
     // What a person states depends on what the files of every environment declare.
     let placed = Placed::of(&read);

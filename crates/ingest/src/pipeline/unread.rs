@@ -78,7 +78,7 @@ fn is_of_script(dangling: &Dangling, env: &Environment, scripts: &[(ProjectId, M
 }
 
 /// The namespace of the object that names a missing one.
-fn namespace(dangling: &Dangling) -> Option<&str> {
+pub(super) fn namespace(dangling: &Dangling) -> Option<&str> {
     dangling.subject.split(' ').find_map(|word| {
         let (namespace, name) = word.split_once('/')?;
         (!name.contains('/')).then_some(namespace)

@@ -4,6 +4,7 @@ mod apart;
 mod app_of_apps;
 mod argo_overrides;
 mod chains;
+mod elsewhere;
 mod environments;
 mod evidence;
 mod helmfile;
