@@ -1,7 +1,8 @@
 //! What deploy tools make of the files, and where each tree of it holds: the first stage after reading.
 
 use super::manifests::{self, Roots};
-use super::naming::{Naming, cluster_of_application, kept_by, namespace_of};
+use super::naming::{Naming, cluster_of_application, is_part, kept_by, namespace_of};
+use super::overlays::Overlays;
 use super::pieces::Taken;
 use super::sources::{OfBuild, Release, Sources};
 use super::variants::Variants;
@@ -208,31 +209,31 @@ fn evidence(
     (applications, listed, charts): (&Applications, &[helm::Listed], &Charts),
 ) -> Evidence {
     let mut evidence = Evidence::of(labels, selected, projects, stated);
-    let mut overlays: BTreeMap<ProjectId, BTreeSet<String>> = BTreeMap::new();
+    let mut overlays = Overlays::default();
     // What the values of a chart of applications say, their files or what installs the chart says already.
     for application in applications.applications.iter().filter(|a| !a.of_chart) {
         if let Some(name) = &application.environment {
             let project = projects.of_path(repo.sources.path(application.span.file));
             let is_told_by_path =
                 environment::of_path(repo.sources.path(application.span.file)).as_ref() == Some(name);
-            let mut paths = application
+            let paths = application
                 .sources
                 .iter()
-                .filter_map(|source| source.path.as_ref());
-            if paths.any(|path| overlay(Path::new(&path.value)).as_ref() == Some(name)) {
-                overlays.entry(project).or_default().insert(name.clone());
-            } else if !is_told_by_path {
+                .filter_map(|source| Some(Path::new(&source.path.as_ref()?.value)));
+            let cluster = cluster_of_application(application);
+            let of_overlays: Vec<bool> = paths
+                .map(|path| overlays.add(project, path, cluster.as_deref()).as_ref() == Some(name))
+                .collect();
+            if !of_overlays.contains(&true) && !is_told_by_path {
                 evidence.add(project, name);
             }
         }
     }
     for dir in unused::deployed_by_flux(repo) {
-        let names = overlays.entry(projects.of_path(&dir)).or_default();
-        names.extend(overlay(&dir));
+        overlays.add(projects.of_path(&dir), &dir, None);
     }
-    // One overlay that is deployed may be the variant that somebody chose.
-    for (project, names) in overlays.into_iter().filter(|(_, names)| names.len() > 1) {
-        names.iter().for_each(|name| evidence.add(project, name));
+    for (project, name) in overlays.environments() {
+        evidence.add(project, name);
     }
     for (path, stream) in &repo.yaml {
         for node in &stream.documents {
@@ -260,13 +261,6 @@ fn evidence(
         }
     }
     evidence
-}
-
-/// The name of the overlay that a directory is in, where it names no stage.
-fn overlay(dir: &Path) -> Option<String> {
-    let label = environment::directory_label(dir)?;
-    let is_one = label.place.parent().is_some_and(scope::is_overlays);
-    (is_one && !environment::is_stage(&label.name)).then_some(label.name)
 }
 
 /// Where a listed release belongs: with its first file of values, or else with its chart.
@@ -427,6 +421,8 @@ fn built(
         // What is built only of files of one environment, and of what all share, is for that environment.
         let of_files = || {
             let files = build.files.iter().map(PathBuf::as_path);
+            // What lies in a directory of the build's own is a part of it.
+            let files = files.filter(|path| !is_part(path, &build.dir));
             let mut names: Vec<&String> = files.filter_map(|path| file_environments.get(path)).collect();
             names.sort();
             names.dedup();

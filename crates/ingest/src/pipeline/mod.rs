@@ -25,6 +25,7 @@ mod made;
 mod manifests;
 mod naming;
 mod openings;
+mod overlays;
 mod partial;
 mod pieces;
 mod read;

@@ -4,6 +4,7 @@ use crate::overlay::OverlayDocument;
 use crate::scope::{Evidence, Projects};
 use cofferdam_model::Kept;
 use cofferdam_render::argo;
+use cofferdam_syntax::environment;
 use cofferdam_syntax::tree::Node;
 use std::path::Path;
 
@@ -33,6 +34,15 @@ impl Naming<'_> {
             .map(|name| self.stated.environment_name(name))
             .or_else(|| self.of_directory(directory))
     }
+}
+
+/// Whether a path has its environment from a word below this directory. A file in the directory itself may speak for all.
+pub(super) fn is_part(path: &Path, dir: &Path) -> bool {
+    let Some(label) = environment::label(path).filter(|_| path.starts_with(dir)) else {
+        return false;
+    };
+    let is_own_file = label.place == path && path.parent() == Some(dir);
+    label.place != dir && label.place.starts_with(dir) && !is_own_file
 }
 
 /// The namespace that an application deploys into.

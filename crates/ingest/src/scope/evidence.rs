@@ -46,18 +46,19 @@ impl<'r> Labels<'r> {
         Labels(runs.into_par_iter().map(of_run).collect())
     }
 
-    /// Every file and directory that bears the name of an environment itself.
-    fn each<'l>(&'l self, mut visit: impl FnMut(&'l Label)) {
+    /// Every file and directory that bears the name of an environment itself, and whether it is a file or has files of its
+    /// own.
+    fn each<'l>(&'l self, mut visit: impl FnMut(&'l Label, bool)) {
         for run in &self.0 {
             for (path, label) in &run.files {
                 // What the directory says is visited once, below.
                 if let Some(label) = label.as_ref().filter(|label| label.place == **path) {
-                    visit(label);
+                    visit(label, true);
                 }
             }
             // A file may name another environment than its directory.
             if let Some(label) = &run.of_directory {
-                visit(label);
+                visit(label, label.place == run.directory);
             }
         }
     }
@@ -65,7 +66,7 @@ impl<'r> Labels<'r> {
     /// Directories that are called like an environment and have a sibling that is called like another one.
     pub(crate) fn sibling_directories(&self) -> HashSet<&Path> {
         let mut groups: HashMap<&Path, BTreeMap<&str, BTreeSet<&Path>>> = HashMap::default();
-        self.each(|label| {
+        self.each(|label, _| {
             let group = groups.entry(around(&label.place)).or_default();
             group.entry(&label.name).or_default().insert(&label.place);
         });
@@ -103,21 +104,22 @@ impl Evidence {
         projects: &Projects,
         stated: &OverlayDocument,
     ) -> Evidence {
-        let mut groups: HashMap<(ProjectId, &Path), BTreeSet<&str>> = HashMap::default();
-        labels.each(|label| {
+        let mut groups: HashMap<(ProjectId, &Path), BTreeMap<&str, bool>> = HashMap::default();
+        labels.each(|label, is_whole| {
             // What is picked by its whole name is for no environment of which the name only has the word.
             if selected.get(&label.place).is_some() {
                 return;
             }
             let project = projects.of_path(&label.place);
             let group = groups.entry((project, around(&label.place)));
-            group.or_default().insert(&label.name);
+            *group.or_default().entry(&label.name).or_default() |= is_whole;
         });
         let mut evidence = Evidence::default();
-        for ((project, parent), mut names) in groups {
-            if names.len() < 2 {
+        for ((project, parent), named) in groups {
+            if named.len() < 2 {
                 continue;
             }
+            let mut names = without_groups(&named);
             if !selected.picks_overlays(parent) {
                 names = environments(parent, names);
             }
@@ -150,6 +152,17 @@ impl Evidence {
     pub(crate) fn of_directory(&self, project: ProjectId, directory: &Path) -> Option<String> {
         environment::of_directory(directory).filter(|name| self.knows(project, name))
     }
+}
+
+/// The names of several siblings without those of groups: beside a stage that has files of its own, a directory that only
+/// holds others (`overlays/dev` and `overlays/site/east`) is a site or a team, of which each part is deployed by itself.
+fn without_groups<'n>(named: &BTreeMap<&'n str, bool>) -> BTreeSet<&'n str> {
+    let is_stage = |name: &str| environment::is_stage(name);
+    let beside_stage = named.iter().any(|(name, is_whole)| *is_whole && is_stage(name));
+    let kept = named.iter();
+    kept.filter(|(name, is_whole)| **is_whole || !beside_stage || is_stage(name))
+        .map(|(name, _)| *name)
+        .collect()
 }
 
 /// Those of several siblings that are environments. Beside one that has a word for a stage, the others may be clusters,
@@ -275,6 +288,30 @@ mod tests {
         assert_eq!(
             evidence(&["overlays/base/a.yaml", "overlays/dev/a.yaml"]),
             [""; 0]
+        );
+        // A directory of others beside a stage that is whole is a group of what is deployed.
+        let groups = [
+            "dev/a.yaml",
+            "emea/one/a.yaml",
+            "hill/two/a.yaml",
+            "hill/three/a.yaml",
+        ];
+        for parent in ["overlays", "envs"] {
+            let siblings = groups.map(|path| format!("{parent}/{path}"));
+            assert_eq!(
+                evidence(&siblings.each_ref().map(String::as_str)),
+                ["development"],
+                "{parent}"
+            );
+        }
+        assert_eq!(
+            evidence(&["overlays/dev/web/a.yaml", "overlays/hill-prod/web/a.yaml"]),
+            ["development", "hill-prod"],
+            "all of them hold others"
+        );
+        assert_eq!(
+            evidence(&["overlays/dev/a.yaml", "overlays/staging/web/a.yaml"]),
+            ["development", "staging"]
         );
         // Beside a stage, most of the others being none, these are variants or clusters.
         for parent in ["overlays", "env"] {

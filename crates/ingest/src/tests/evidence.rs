@@ -216,3 +216,38 @@ fn the_files_of_a_root_are_held_by_its_environments() {
     ]);
     assert_eq!(found, rows(&[("infra/main.tf", "development production")]));
 }
+
+#[test]
+fn a_word_below_a_build_names_a_part_of_it() {
+    let (a, b) = (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n",
+    );
+    let environment = |part: &str| {
+        let resources = format!("resources: [a.yaml, {part}]\n");
+        let path = match part.strip_prefix("../") {
+            Some(outside) => outside.to_owned(),
+            None => format!("site/{part}"),
+        };
+        let platform = platform(&[
+            (
+                "k8s/dev/x.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n",
+            ),
+            (
+                "k8s/prod/x.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n",
+            ),
+            ("site/kustomization.yaml", resources.as_str()),
+            ("site/a.yaml", a),
+            (path.as_str(), b),
+        ]);
+        let all = platform.scope.deployments.into_iter();
+        let mut found = all.filter(|d| d.root == std::path::Path::new("site"));
+        found.next().and_then(|deployment| deployment.environment)
+    };
+    assert_eq!(environment("monitors/shop_dev.yaml"), None);
+    assert_eq!(environment("dev/b.yaml"), None);
+    assert_eq!(environment("values-dev.yaml").as_deref(), Some("development"));
+    assert_eq!(environment("../k8s/dev/y.yaml").as_deref(), Some("development"));
+}
