@@ -2,6 +2,7 @@
 //! on top. A path may belong to another repository; it counts as ours only if it exists here.
 
 mod dangling;
+mod foreign;
 mod kept;
 mod sets;
 #[cfg(test)]
@@ -164,6 +165,7 @@ pub fn read<'n>(
         }
     }
     if let Some(here) = &here {
+        foreign::leave_out(&mut found.applications);
         found.dangling = dangling::dangling(&found.applications, here);
     }
     found
