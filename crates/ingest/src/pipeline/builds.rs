@@ -158,34 +158,39 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// The applications that files declare. A set that kustomizations build counts as they build it: an overlay may change
-/// the values of its generators.
+/// The applications that files declare. What kustomizations build counts as they build it: an overlay may change the path
+/// of an application or the values of a set's generators.
 fn applications(repo: &Repo, selected: &Selected, charts: &Charts) -> Applications {
     let manifests = repo
         .yaml
         .iter()
         .filter(|(path, _)| !charts.consumed.contains(*path) && !repo.links.contains_key(*path));
-    let is_set = |node: &Node| node.get("kind").and_then(Node::as_str) == Some("ApplicationSet");
-    let with_sets: BTreeSet<&Path> = manifests
+    let is_one = |node: &Node| {
+        let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default();
+        text("apiVersion").starts_with("argoproj.io/")
+            && matches!(text("kind"), "Application" | "ApplicationSet")
+    };
+    let with_applications: BTreeSet<&Path> = manifests
         .clone()
-        .filter(|(_, stream)| stream.documents.iter().any(is_set))
+        .filter(|(_, stream)| stream.documents.iter().any(is_one))
         .map(|(path, _)| path.as_path())
         .collect();
-    let built: Vec<Node> = match with_sets.is_empty() {
+    let built: Vec<kustomize::Made> = match with_applications.is_empty() {
         true => Vec::new(),
-        false => kustomize::objects_of(repo, &with_sets),
+        false => kustomize::objects_of(repo, &with_applications),
     };
-    let sets: Vec<&Node> = built.iter().filter(|node| is_set(node)).collect();
-    let in_builds: BTreeSet<cofferdam_model::FileId> = sets.iter().map(|set| set.span.file).collect();
-    let documents = manifests.flat_map(|(_, stream)| &stream.documents);
-    let plain = documents.filter(|node| !(is_set(node) && in_builds.contains(&node.span.file)));
-    let mut found = argo::read(repo, selected, plain.chain(sets));
-    // Several overlays make the same applications.
-    let mut known = HashSet::default();
-    found
-        .applications
-        .retain(|application| !application.from_set || known.insert(application.identity()));
-    found
+    let in_builds: HashSet<&Path> = (built.iter())
+        .flat_map(|made| made.files.iter().map(PathBuf::as_path))
+        .collect();
+    let plain = manifests
+        .filter(|(path, _)| !in_builds.contains(path.as_path()))
+        .flat_map(|(_, stream)| &stream.documents);
+    let of_builds = built.iter().flat_map(|made| {
+        made.objects
+            .iter()
+            .map(|object| (object, Some(made.dir.as_path())))
+    });
+    argo::read_built(repo, selected, plain.map(|node| (node, None)).chain(of_builds))
 }
 
 /// Divides the files into projects. A directory is no place apart if it is an environment's or lies in the templates of a

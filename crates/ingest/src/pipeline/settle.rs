@@ -13,8 +13,8 @@ use cofferdam_model::{Fact, Parts, ProjectId};
 use cofferdam_render::argo::Application;
 use cofferdam_render::kustomize::{self, Named};
 use cofferdam_syntax::hash::HashMap;
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 /// What settling takes from one project. It is divided once: asking everything for every environment would cost their
 /// product.
@@ -62,12 +62,9 @@ impl<'s> OfProject<'s> {
                 environments.push(build.environment.as_deref());
             }
         }
-        let dangling = sources
-            .built
-            .dangling
-            .iter()
-            .chain(&sources.applications.dangling);
-        for what in dangling {
+        let of_applications = sources.applications.missing.iter().map(|m| (&m.what, Some(m)));
+        let dangling = sources.built.dangling.iter().map(|what| (what, None));
+        for (what, missing) in dangling.chain(of_applications) {
             let path = sources.repo.sources.path(what.span.file);
             let of_file = || {
                 sources
@@ -75,9 +72,26 @@ impl<'s> OfProject<'s> {
                     .get(path)
                     .map(|name| vec![Some(name.as_str())])
             };
-            let environments = builds.get(path).cloned().or_else(of_file).unwrap_or_default();
+            // Of the overlays that build an application, those whose application names it.
+            let of_builds = || {
+                let by = missing?.applications.iter();
+                let dirs: BTreeSet<&PathBuf> = by
+                    .flat_map(|at| &sources.applications.applications[*at].builds)
+                    .collect();
+                let builds = sources
+                    .built
+                    .builds
+                    .iter()
+                    .filter(|build| dirs.contains(&build.dir));
+                let environments: Vec<_> = builds.map(|build| build.environment.as_deref()).collect();
+                (!environments.is_empty()).then_some(environments)
+            };
+            let environments = of_builds().or_else(|| builds.get(path).cloned());
             let of = all.entry(project_of(path)).or_default();
-            of.dangling.push(Unbuilt { what, environments });
+            of.dangling.push(Unbuilt {
+                what,
+                environments: environments.or_else(of_file).unwrap_or_default(),
+            });
         }
         all
     }
@@ -160,8 +174,8 @@ pub(super) fn settle(sources: &Sources<'_>, here: &OfProject<'_>, universe: &Uni
     pgbouncer::finish(parts, &sources.repo.sources);
     let is_built =
         |of: &[Option<&str>]| of.is_empty() || of.iter().any(|e| e.is_none_or(|e| e == environment));
-    for dangling in here.dangling.iter().filter(|d| is_built(&d.environments)) {
-        let dangling = dangling.what;
+    for unbuilt in here.dangling.iter().filter(|d| is_built(&d.environments)) {
+        let dangling = unbuilt.what;
         let path = sources.repo.sources.path(dangling.span.file).display();
         parts.dangling.push(Dangling {
             subject: path.to_string(),

@@ -2,6 +2,7 @@
 
 mod apart;
 mod app_of_apps;
+mod argo_built;
 mod argo_overrides;
 mod chains;
 mod elsewhere;

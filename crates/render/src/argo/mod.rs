@@ -28,7 +28,16 @@ pub struct Applications {
     /// In the order of the objects that they were read from.
     pub applications: Vec<Application>,
     /// Paths and value files that are named and do not exist.
-    pub dangling: Vec<Dangling>,
+    pub missing: Vec<Missing>,
+}
+
+/// A path or value file that is named and does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// What is named, and where.
+    pub what: Dangling,
+    /// Those that name it there, as indices into [`Applications::applications`].
+    pub applications: Vec<usize>,
 }
 
 /// An application, or one that an application set makes.
@@ -40,6 +49,8 @@ pub struct Application {
     pub span: Span,
     /// Whether an ApplicationSet makes it.
     pub from_set: bool,
+    /// Directories of the kustomizations that build it so; empty for one that stands in a file of its own.
+    pub builds: BTreeSet<PathBuf>,
     /// Whether a chart's template gives it.
     pub of_chart: bool,
     /// Whether only the defaults of a chart give it: nothing here is seen to install that chart.
@@ -145,9 +156,20 @@ pub fn read<'n>(
     selected: &Selected,
     objects: impl IntoIterator<Item = &'n Node>,
 ) -> Applications {
+    read_built(repo, selected, objects.into_iter().map(|object| (object, None)))
+}
+
+/// The same for objects of which some were built by the kustomization in a directory. Several overlays may build the same
+/// application, and each of them may change it.
+pub fn read_built<'n>(
+    repo: &Repo,
+    selected: &Selected,
+    objects: impl IntoIterator<Item = (&'n Node, Option<&'n Path>)>,
+) -> Applications {
     let mut found = Applications::default();
     let mut here: Option<Directories<'_>> = None;
-    for object in objects {
+    let mut known: BTreeMap<Vec<Option<String>>, usize> = BTreeMap::new();
+    for (object, build) in objects {
         let text = |key: &str| object.get(key).and_then(Node::as_str).unwrap_or("");
         if !text("apiVersion").starts_with("argoproj.io/") {
             continue;
@@ -155,20 +177,43 @@ pub fn read<'n>(
         match text("kind") {
             "Application" => {
                 let here = here.get_or_insert_with(|| Directories::new(repo, selected));
-                found.applications.push(application(object, object, here));
+                found.add(application(object, object, here), build, &mut known);
             }
             "ApplicationSet" => {
                 let here = here.get_or_insert_with(|| Directories::new(repo, selected));
-                found.applications.extend(sets::application_set(object, here));
+                for application in sets::application_set(object, here) {
+                    found.add(application, build, &mut known);
+                }
             }
             _ => {}
         }
     }
     if let Some(here) = &here {
         foreign::leave_out(&mut found.applications);
-        found.dangling = dangling::dangling(&found.applications, here);
+        found.missing = dangling::missing(&found.applications, here);
     }
     found
+}
+
+impl Applications {
+    /// Adds one that a build may make as another has made it.
+    fn add(
+        &mut self,
+        mut application: Application,
+        build: Option<&Path>,
+        known: &mut BTreeMap<Vec<Option<String>>, usize>,
+    ) {
+        application.builds.extend(build.map(Path::to_path_buf));
+        if build.is_some() || application.from_set {
+            let next = self.applications.len();
+            let at = *known.entry(application.identity()).or_insert(next);
+            if let Some(same) = self.applications.get_mut(at) {
+                same.builds.append(&mut application.builds);
+                return;
+            }
+        }
+        self.applications.push(application);
+    }
 }
 
 /// The directories of a tree.
@@ -234,6 +279,7 @@ fn application(object: &Node, written: &Node, here: &Directories<'_>) -> Applica
         name: text("metadata/name"),
         span: written.span,
         from_set: false,
+        builds: BTreeSet::new(),
         of_chart: false,
         by_default: false,
         project: text("spec/project"),

@@ -51,7 +51,7 @@ fn an_application_names_its_source_and_destination() {
     );
     assert!(app.automated.as_ref().unwrap().value && app.prune.as_ref().unwrap().value);
     assert!(app.self_heal.is_none());
-    assert_eq!(found.dangling, []);
+    assert_eq!(found.missing, []);
 }
 
 fn chart_repo(helm: &str) -> Repo {
@@ -94,8 +94,8 @@ fn values_of_an_application_override_those_of_the_chart() {
 fn a_value_file_that_is_absent_is_reported() {
     let repo = chart_repo("      valueFiles: [mor.yaml, $other/x.yaml, 'https://x/y.yaml']\n");
     let found = read_all(&repo);
-    assert_eq!(found.dangling.len(), 1);
-    assert_eq!(found.dangling[0].nearest.as_deref(), Some("more.yaml"));
+    assert_eq!(found.missing.len(), 1);
+    assert_eq!(found.missing[0].what.nearest.as_deref(), Some("more.yaml"));
 }
 
 #[test]
@@ -114,8 +114,9 @@ fn a_path_is_missing_only_if_its_repository_is_this_one() {
     let repo = repo(&[("apps.yaml", &apps), ("k8s/shop/web.yaml", "a: 1")]);
     let found = read_all(&repo);
     let names: Vec<(&str, Option<&str>)> = found
-        .dangling
+        .missing
         .iter()
+        .map(|m| &m.what)
         .map(|d| (d.name.as_str(), d.nearest.as_deref()))
         .collect();
     assert_eq!(names, [("k8s/shoop", Some("k8s/shop"))]);
@@ -293,7 +294,7 @@ fn a_merge_overlays_the_elements_that_agree_on_the_keys() {
         );
         let repo = repo(&[("argo/s.yaml", &text), ("k8s/x/a.yaml", ""), ("k8s/z/a.yaml", "")]);
         let found = read_all(&repo);
-        assert_eq!(found.dangling, []);
+        assert_eq!(found.missing, []);
         let shown = found.applications.iter();
         shown
             .map(|a| {

@@ -198,8 +198,18 @@ fn budget(repo: &Repo) -> Budget {
     })
 }
 
-/// The objects of the kustomizations that no other uses and that are built from one of these files.
-pub fn objects_of(repo: &Repo, files: &BTreeSet<&Path>) -> Vec<Node> {
+/// What one of the kustomizations that no other uses makes.
+pub struct Made {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Every file that it is built from.
+    pub files: BTreeSet<PathBuf>,
+    /// The objects.
+    pub objects: Vec<Node>,
+}
+
+/// The kustomizations that no other uses, that are built from one of these files, and that can be built.
+pub fn objects_of(repo: &Repo, files: &BTreeSet<&Path>) -> Vec<Made> {
     let index = Index::new(repo);
     let is_of_files = |root: &usize| {
         let own = files_from(&index, *root);
@@ -209,10 +219,13 @@ pub fn objects_of(repo: &Repo, files: &BTreeSet<&Path>) -> Vec<Node> {
         .filter(is_of_files)
         .collect();
     let mut budget = budget(repo);
-    let built: Vec<Vec<Node>> = budget.spread(&roots, (SMALL, LARGE), |root, allowance| {
-        let objects = Session::new(&index, allowance).run(*root);
-        let objects = objects.into_iter().flatten();
-        objects.map(|object| object.node).collect()
+    let built: Vec<Option<Made>> = budget.spread(&roots, (SMALL, LARGE), |root, allowance| {
+        let objects = Session::new(&index, allowance).run(*root).ok()?;
+        Some(Made {
+            dir: index.all[*root].dir.clone(),
+            files: files_from(&index, *root),
+            objects: objects.into_iter().map(|object| object.node).collect(),
+        })
     });
     built.into_iter().flatten().collect()
 }
