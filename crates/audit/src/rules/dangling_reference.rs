@@ -266,6 +266,11 @@ fn doubt(dangling: &Dangling, what: &str, env: &Environment) -> Option<String> {
             return Some("Low, since the pods may be declared elsewhere.".to_owned());
         }
         DanglingKind::Selector => true,
+        DanglingKind::File => {
+            return Some(
+                "Low, since no application here brings the one that names it: it may be a draft.".to_owned(),
+            );
+        }
         // A Secret's consequence already says who may create it.
         _ => return None,
     };

@@ -28,6 +28,7 @@ mod openings;
 mod overlays;
 mod partial;
 mod pieces;
+mod reached;
 mod read;
 mod remote;
 mod settle;

@@ -2,6 +2,7 @@
 //! values and commands are laid over what files declare, references are looked up.
 
 use super::Universe;
+use super::reached::Reached;
 use super::sources::{Release, Sources};
 use crate::context::Place;
 use crate::terraform::Declared;
@@ -30,6 +31,8 @@ pub(super) struct OfProject<'s> {
 /// A name that a build or an application has and no object has, with the environments that it is built for.
 struct Unbuilt<'s> {
     what: &'s kustomize::Dangling,
+    /// Whether what names it is seen to be deployed.
+    deployed: bool,
     /// The environments of its builds; `None` holds for all. No build holds for all too.
     environments: Vec<Option<&'s str>>,
 }
@@ -62,6 +65,7 @@ impl<'s> OfProject<'s> {
                 environments.push(build.environment.as_deref());
             }
         }
+        let reached = Reached::of(sources);
         let of_applications = sources.applications.missing.iter().map(|m| (&m.what, Some(m)));
         let dangling = sources.built.dangling.iter().map(|what| (what, None));
         for (what, missing) in dangling.chain(of_applications) {
@@ -90,6 +94,7 @@ impl<'s> OfProject<'s> {
             let of = all.entry(project_of(path)).or_default();
             of.dangling.push(Unbuilt {
                 what,
+                deployed: missing.is_none_or(|m| m.applications.iter().any(|at| reached.has(*at))),
                 environments: environments.or_else(of_file).unwrap_or_default(),
             });
         }
@@ -188,7 +193,7 @@ pub(super) fn settle(sources: &Sources<'_>, here: &OfProject<'_>, universe: &Uni
             name: Fact::declared(dangling.name.clone(), dangling.span),
             nearest: dangling.nearest.clone(),
             // An image that nothing has (any more) is mostly left over.
-            certain: dangling.what != Named::Image || dangling.nearest.is_some(),
+            certain: unbuilt.deployed && (dangling.what != Named::Image || dangling.nearest.is_some()),
         });
     }
 }

@@ -52,6 +52,11 @@ fn a_path_counts_as_each_overlay_leaves_it() {
             "staging roots/base/all.yaml sets/staging",
         ]
     );
+    // Where one overlay brings applications, the others are roots like it.
+    let child = application("child", "sets/dev");
+    let mut with_children = files.to_vec();
+    with_children[8] = ("sets/dev/a.yaml", &child);
+    assert_eq!(missing(&with_children), missing(&files));
     // An overlay may take the application out.
     let delete = "resources: [../base]\npatches: [{patch: '{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: all}, $patch: delete}'}]\n";
     let files = [
@@ -62,4 +67,69 @@ fn a_path_counts_as_each_overlay_leaves_it() {
         files[8],
     ];
     assert_eq!(missing(&files), [""; 0]);
+}
+
+#[test]
+fn an_application_that_no_application_brings_is_not_deployed_for_certain() {
+    let top = application("top", "apps/main");
+    let (good, bad) = (application("good", "web"), application("bad", "gone"));
+    let mut files = vec![
+        ("web/kustomization.yaml", "resources: [a.yaml]\n"),
+        (
+            "web/a.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+        ),
+        (
+            "apps/main/kustomization.yaml",
+            "resources: [good.yaml, bad.yaml]\n",
+        ),
+        ("apps/main/good.yaml", &*good),
+        ("apps/main/bad.yaml", &*bad),
+    ];
+    // Somebody applies each by hand.
+    assert_eq!(missing(&files), ["default apps/main/bad.yaml gone"]);
+    files.push(("top/top.yaml", &top));
+    assert_eq!(missing(&files), ["default apps/main/bad.yaml gone"]);
+    files.extend([
+        ("apps/draft/kustomization.yaml", "resources: [bad.yaml]\n"),
+        ("apps/draft/bad.yaml", &*bad),
+    ]);
+    let both = [
+        "default apps/draft/bad.yaml gone ?",
+        "default apps/main/bad.yaml gone",
+    ];
+    assert_eq!(missing(&files), both);
+    // Files beside a root are applied like it.
+    let alone = application("alone", "lost");
+    let mut beside = files.clone();
+    beside.push(("top/alone.yaml", &alone));
+    assert!(missing(&beside).contains(&"default top/alone.yaml lost".to_owned()));
+    beside.last_mut().unwrap().0 = "other/alone.yaml";
+    assert!(missing(&beside).contains(&"default other/alone.yaml lost ?".to_owned()));
+    // What names the draft is itself named by no kustomization.
+    let draft = application("draft", "apps/draft");
+    files.push(("top/draft.yaml", &draft));
+    files.push(("top/kustomization.yaml", "resources: [top.yaml]\n"));
+    assert_eq!(missing(&files), both);
+    *files.last_mut().unwrap() = ("top/kustomization.yaml", "resources: [top.yaml, draft.yaml]\n");
+    assert_eq!(missing(&files).len(), 2);
+    assert!(missing(&files).iter().all(|shown| !shown.ends_with('?')));
+    // A command deploys it.
+    files.truncate(files.len() - 2);
+    files.push(("up.sh", "kubectl apply -k apps/draft\n"));
+    assert!(missing(&files).iter().all(|shown| !shown.ends_with('?')));
+}
+
+#[test]
+fn applications_that_deploy_themselves_are_roots() {
+    let (own, one) = (application("own", "top"), application("one", "apps"));
+    let bad = application("bad", "gone");
+    let files = [
+        ("top/kustomization.yaml", "resources: [one.yaml]\n"),
+        ("top/one.yaml", &*one),
+        ("apps/kustomization.yaml", "resources: [own.yaml, bad.yaml]\n"),
+        ("apps/own.yaml", &*own),
+        ("apps/bad.yaml", &*bad),
+    ];
+    assert_eq!(missing(&files), ["default apps/bad.yaml gone"]);
 }
