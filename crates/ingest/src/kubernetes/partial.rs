@@ -3,17 +3,18 @@
 
 use super::object::Object;
 use cofferdam_model::Parts;
-use cofferdam_model::delivery::DefectEffect;
+use cofferdam_model::delivery::{DanglingKind, DefectEffect};
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeSet;
 
 /// Whether an object that lacks a required field may be meant for one that exists. What has an image is a whole workload,
-/// and the kinds of Kubernetes itself in a namespace of these files are made by these files.
+/// and what selects pods is a whole Service. In which namespace it is says nothing: operators make objects everywhere.
 pub(super) fn may_be_laid_over(object: &Object<'_>) -> bool {
-    let has_namespace = object.id.namespace.is_some();
-    (is_custom(object.group) || has_namespace)
-        && object.at("metadata/name").is_some()
-        && !has_image(object.node)
+    let kind = object.id.kind.as_str();
+    let is_kind = is_custom(object.group) || MADE.contains(&kind) || object.id.namespace.is_some();
+    let selects = || kind == "Service" && object.at("spec/selector").is_some();
+    let is_whole = has_image(object.node) || selects();
+    is_kind && object.at("metadata/name").is_some() && !is_whole
 }
 
 /// Whether a group is none of Kubernetes itself: operators make objects of others.
@@ -27,7 +28,8 @@ fn has_image(node: &Node) -> bool {
         || node.items().iter().any(has_image)
 }
 
-/// Makes the refusal of built-in objects certain in the namespaces that these files make or run pods in.
+/// Makes the refusal certain for what these files need themselves: a claim that a pod here mounts, a Service that is routed
+/// to, a workload that is scaled, and policies in the namespaces that these files make or run pods in.
 pub(super) fn finish(parts: &mut Parts) {
     let is_open = |effect: DefectEffect| effect == DefectEffect::RefusedIfNew;
     if !parts.defects.iter().any(|defect| is_open(defect.effect)) {
@@ -41,19 +43,40 @@ pub(super) fn finish(parts: &mut Parts) {
     let own: BTreeSet<&str> = declared
         .chain(run_in.filter_map(|workload| workload.id.namespace.as_deref()))
         .collect();
+    let is_named = |kind: &str, namespace: Option<&str>, name: &str| {
+        let by = match kind {
+            "PersistentVolumeClaim" => DanglingKind::Claim,
+            "Service" => DanglingKind::Service,
+            _ => DanglingKind::ScaleTarget,
+        };
+        parts.references.iter().any(|reference| {
+            let other = reference.namespace.as_deref();
+            reference.kind == by
+                && reference.name.value == name
+                && namespace.zip(other).is_none_or(|(own, other)| own == other)
+        })
+    };
     for defect in parts.defects.iter_mut().filter(|defect| is_open(defect.effect)) {
         let Some((kind, id)) = defect.subject.split_once(' ') else {
             continue;
         };
-        let namespace = id.split_once('/').map(|(namespace, _)| namespace);
-        if BUILT_IN.contains(&kind) && namespace.is_some_and(|name| own.contains(name)) {
+        let (namespace, name) = match id.split_once('/') {
+            Some((namespace, name)) => (Some(namespace), name),
+            None => (None, id),
+        };
+        let is_own = || namespace.is_some_and(|name| own.contains(name));
+        let is_needed = match MADE.contains(&kind) {
+            true => is_named(kind, namespace, name),
+            false => POLICIES.contains(&kind) && is_own(),
+        };
+        if is_needed {
             defect.effect = DefectEffect::Refused;
         }
     }
 }
 
-/// Kinds of Kubernetes itself that people write.
-const BUILT_IN: &[&str] = &[
+/// Kinds of Kubernetes itself that operators and other programs make.
+const MADE: &[&str] = &[
     "Deployment",
     "StatefulSet",
     "DaemonSet",
@@ -62,11 +85,15 @@ const BUILT_IN: &[&str] = &[
     "CronJob",
     "Pod",
     "Service",
+    "PersistentVolumeClaim",
+];
+
+/// Kinds of Kubernetes itself that people write.
+const POLICIES: &[&str] = &[
     "Ingress",
     "NetworkPolicy",
     "PodDisruptionBudget",
     "HorizontalPodAutoscaler",
-    "PersistentVolumeClaim",
     "Role",
     "RoleBinding",
     "ResourceQuota",
@@ -101,18 +128,72 @@ mod tests {
             effects(part)
         );
         assert!(!effects(part).is_empty());
-        let own = effects(&(part.replace("operators", "shop") + OWN));
-        assert!(
-            !own.is_empty() && own.iter().all(|effect| *effect == Refused),
-            "{own:?}"
-        );
+        // Nor in a namespace of these files, or in one that they do not name.
+        for text in [
+            part.replace("operators", "shop") + OWN,
+            part.replace(", namespace: operators", ""),
+        ] {
+            let own = effects(&text);
+            assert!(
+                !own.is_empty() && own.iter().all(|effect| *effect == RefusedIfNew),
+                "{own:?}"
+            );
+        }
         // With an image it is a whole workload.
         let whole = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, namespace: operators}\nspec: {template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: r.io/a:1}]}}}\n";
         assert_eq!(effects(whole), [Refused]);
-        let unnamed = part.replace(", namespace: operators", "");
-        assert!(effects(&unnamed).iter().all(|effect| *effect == Refused));
         // A wrong value is refused in any case.
         let wrong = monitor.replace("endpoints: [{port: metrics}]", "selector: {}, endpoints: 5");
         assert_eq!(effects(&wrong), [Refused]);
+    }
+
+    #[test]
+    fn a_part_of_a_claim_is_refused_for_certain_only_if_a_pod_here_mounts_it() {
+        use DefectEffect::{Refused, RefusedIfNew};
+        let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: home, namespace: shop}\nspec: {resources: {requests: {storage: 20Gi}}}\n";
+        let pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop}\nspec: {containers: [{name: c, image: r.io/a:1}], volumes: [{name: v, persistentVolumeClaim: {claimName: home}}]}\n";
+        assert_eq!(effects(claim), [RefusedIfNew]);
+        assert_eq!(effects(&format!("{claim}{OWN}")), [RefusedIfNew]);
+        assert_eq!(
+            effects(&format!(
+                "{claim}{}",
+                pod.replace("claimName: home", "claimName: other")
+            )),
+            [RefusedIfNew]
+        );
+        assert_eq!(effects(&format!("{claim}{pod}")), [Refused]);
+        assert_eq!(
+            effects(&format!(
+                "{claim}{}",
+                pod.replace("namespace: shop", "namespace: other")
+            )),
+            [RefusedIfNew]
+        );
+        let unnamed = claim.replace(", namespace: shop", "");
+        assert_eq!(effects(&unnamed), [RefusedIfNew]);
+        assert_eq!(effects(&format!("{unnamed}{pod}")), [Refused]);
+    }
+
+    #[test]
+    fn a_service_that_selects_pods_or_is_routed_to_is_whole() {
+        use DefectEffect::{Refused, RefusedIfNew};
+        let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop, annotations: {a: b}}\nspec: {type: LoadBalancer}\n";
+        let route = "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: i, namespace: shop}\nspec: {rules: [{http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}\n";
+        let open = effects(service);
+        assert!(open.iter().all(|effect| *effect == RefusedIfNew), "{open:?}");
+        for whole in [
+            format!("{service}{route}"),
+            service.replace("{type: LoadBalancer}", "{selector: {app: web}}"),
+        ] {
+            assert!(effects(&whole).iter().all(|effect| *effect == Refused), "{whole}");
+        }
+        // A policy in a namespace of these files is theirs.
+        let policy = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: p, namespace: shop}\nspec: {minAvailable: 1}\n";
+        let (elsewhere, own) = (effects(policy), effects(&format!("{policy}{OWN}")));
+        assert!(
+            elsewhere.iter().all(|effect| *effect == RefusedIfNew),
+            "{elsewhere:?}"
+        );
+        assert!(own.iter().all(|effect| *effect == Refused), "{own:?}");
     }
 }
