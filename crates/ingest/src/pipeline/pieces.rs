@@ -266,7 +266,10 @@ impl<'a> Found<'a> {
         };
         let is_run = |root: &&hcl::Root| !root.signs.is_empty() || is_applied(&root.dir);
         for root in sources.terraform.roots.iter().filter(is_run) {
-            for values in root.environments.iter().filter(|v| !v.resources.is_empty()) {
+            // One that only calls modules from elsewhere is deployed too, though nothing of it could be read.
+            let made =
+                |values: &&hcl::RootValues| !(values.resources.is_empty() && values.modules.is_empty());
+            for values in root.environments.iter().filter(made) {
                 self.deployments.add(Deployment {
                     project: sources.projects.of_path(&root.dir),
                     kind: DeploymentKind::Terraform,

@@ -184,3 +184,19 @@ fn the_only_file_of_values_names_an_environment_that_something_else_shows() {
         ["tf/other bids-ovh", "tf/other gesis", "tf/ovh bids-ovh"]
     );
 }
+
+#[test]
+fn an_environment_that_only_calls_modules_from_elsewhere_is_deployed() {
+    let text = "terraform {\n  backend \"s3\" {}\n}\nvariable \"zone\" { default = null }\nmodule \"dns\" {\n  source = \"registry.example/dns/aws\"\n  zone = var.zone\n}\nresource \"aws_sns_topic\" \"t\" {\n  count = var.zone != null ? 1 : 0\n  name = \"t\"\n}\n";
+    let files = [
+        ("dns/main.tf", text),
+        ("dns/config/development.tfvars.json", "{\"other\": 1}\n"),
+        (
+            "dns/config/production.tfvars.json",
+            "{\"zone\": \"example.net\"}\n",
+        ),
+    ];
+    assert_eq!(roots(&files), ["dns development", "dns production"]);
+    let only_calls = text.split("resource").next().unwrap();
+    assert_eq!(roots(&[("dns/main.tf", only_calls)]), ["dns -"]);
+}
