@@ -78,15 +78,34 @@ pub struct Altered {
     pub reason: String,
 }
 
-/// A directory that is separate from the platform.
+/// A directory, or a single file in it, that is separate from the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaceApart {
     /// The directory, below the root of the check.
     pub directory: PathBuf,
+    /// The file, where only one file of the directory is separate.
+    pub file: Option<PathBuf>,
     /// Why it is separate.
     pub why: Apart,
     /// How many files in it no deployment of the platform uses.
     pub files: usize,
+}
+
+impl PlaceApart {
+    /// The directory or file, as reports show it.
+    pub fn shown(&self) -> String {
+        match &self.file {
+            Some(file) => file.display().to_string(),
+            None => format!("{}/", self.directory.display()),
+        }
+    }
+
+    fn holds(&self, path: &Path) -> bool {
+        match &self.file {
+            Some(file) => path == file,
+            None => path.starts_with(&self.directory),
+        }
+    }
 }
 
 /// Files that belong together: a repository, or a directory of examples inside it.
@@ -399,9 +418,7 @@ impl Scope {
 
     /// The separate place that contains a path.
     pub fn place_apart(&self, path: &Path) -> Option<&PlaceApart> {
-        self.places_apart
-            .iter()
-            .find(|place| path.starts_with(&place.directory))
+        self.places_apart.iter().find(|place| place.holds(path))
     }
 
     /// Whether a value at this place is a default that something else may override.

@@ -53,6 +53,8 @@ struct JsonDeployments<'a> {
 #[derive(Serialize)]
 struct JsonPlace {
     directory: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
     why: &'static str,
     files: usize,
     findings: usize,
@@ -194,6 +196,7 @@ fn places(report: &Report, platform: &Platform) -> Vec<JsonPlace> {
     places
         .map(|p| JsonPlace {
             directory: p.place.directory.display().to_string(),
+            file: p.place.file.as_ref().map(|file| file.display().to_string()),
             why: p.place.why.name(),
             files: p.place.files,
             findings: p.findings,

@@ -112,6 +112,8 @@ struct Reason<'a> {
 #[derive(Debug, Serialize)]
 struct ExplainedPlace {
     directory: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
     why: &'static str,
     files: usize,
     deployments: usize,
@@ -131,6 +133,7 @@ pub fn explain<'a>(platform: &'a Platform, selection: &Selection) -> Explanation
         .collect();
     let places = scope.places_apart.iter().map(|place| ExplainedPlace {
         directory: place.directory.display().to_string(),
+        file: place.file.as_ref().map(|file| file.display().to_string()),
         why: place.why.name(),
         files: place.files,
         deployments: scope

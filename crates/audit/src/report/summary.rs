@@ -128,8 +128,7 @@ fn apart_line(report: &Report, platform: &Platform) -> Option<String> {
     let mut parts: Vec<(usize, String)> = Vec::new();
     for (why, mut places) in by_reason {
         places.sort_by_key(|p| std::cmp::Reverse(p.findings));
-        let directories = places.iter().map(|p| format!("{}/", p.place.directory.display()));
-        let directories: Vec<String> = directories.collect();
+        let directories: Vec<String> = places.iter().map(|p| p.place.shown()).collect();
         let findings = places.iter().map(|p| p.findings).sum();
         total += findings;
         parts.push((findings, format!("{} ({})", why.name(), listed(&directories, 3))));

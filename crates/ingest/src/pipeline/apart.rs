@@ -27,20 +27,27 @@ pub(super) fn places(sources: &Sources<'_>, files: &BTreeMap<FileId, Apart>) -> 
     let mut places: BTreeMap<PathBuf, PlaceApart> = BTreeMap::new();
     for (id, why) in files {
         let path = sources.repo.sources.path(*id);
-        let directory = directory(sources, path);
+        let (directory, file) = directory(sources, path);
         let place = places.entry(directory.clone()).or_insert(PlaceApart {
             directory,
+            file: None,
             why: *why,
             files: 0,
         });
         place.files += 1;
+        place.file = file.filter(|_| place.files == 1);
     }
     places.into_values().collect()
 }
 
-/// The place of a file apart. Manifests that no build uses have none, and are named by their directory.
-fn directory(sources: &Sources<'_>, path: &Path) -> PathBuf {
-    let place = sources.projects.place_of(sources.projects.of_path(path));
-    let directory = || path.parent().unwrap_or(Path::new(""));
-    place.unwrap_or_else(directory).to_path_buf()
+/// The place of a file apart. Single files, such as manifests that no build uses, have none, and are named by their
+/// directory or, where one is alone in it, by themselves.
+fn directory(sources: &Sources<'_>, path: &Path) -> (PathBuf, Option<PathBuf>) {
+    match sources.projects.place_of(sources.projects.of_path(path)) {
+        Some(place) => (place.to_path_buf(), None),
+        None => {
+            let directory = path.parent().unwrap_or(Path::new(""));
+            (directory.to_path_buf(), Some(path.to_path_buf()))
+        }
+    }
 }

@@ -167,3 +167,23 @@ fn manifests_of_a_build_that_fails_or_of_a_component_are_what_that_is() {
     let component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [a.yaml]\n";
     assert_eq!(build(component), ["k8s manifests that no build uses 1"]);
 }
+
+#[test]
+fn a_place_of_one_file_is_that_file() {
+    let shown = |files: &[(&str, &str)]| -> Vec<String> {
+        let places = platform(files).scope.places_apart;
+        places.iter().map(cofferdam_model::PlaceApart::shown).collect()
+    };
+    let mut files = vec![
+        ("k8s/kustomization.yaml", "resources: [a.yaml]\n"),
+        ("k8s/a.yaml", CONFIG),
+        ("k8s/b.yaml", CONFIG),
+    ];
+    assert_eq!(shown(&files), ["k8s/b.yaml"]);
+    files.push(("k8s/c.yaml", CONFIG));
+    assert_eq!(shown(&files), ["k8s/"]);
+    assert_eq!(
+        shown(&[("k8s/a.yaml", CONFIG), ("examples/b.yaml", CONFIG)]),
+        ["examples/"]
+    );
+}

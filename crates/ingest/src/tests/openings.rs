@@ -145,7 +145,7 @@ fn workspaces_that_no_file_names_are_told() {
     assert_eq!(
         notes("stage = terraform.workspace"),
         [
-            "not known from files, so what differs between them is not judged: the Terraform workspaces of infra"
+            "not known from the files that are read, so what differs between them is not judged: the Terraform workspaces of infra"
         ]
     );
     assert_eq!(notes("# stage = terraform.workspace"), [""; 0]);

@@ -48,7 +48,7 @@ impl Explanation<'_> {
             let _ = writeln!(out, "{}", strong(heading, style));
             let rows = self.apart.iter().map(|p| {
                 [
-                    format!("{}/", p.directory),
+                    p.file.clone().unwrap_or_else(|| format!("{}/", p.directory)),
                     p.why.to_owned(),
                     count(p.files as u64, "file"),
                     match p.deployments {

@@ -86,6 +86,7 @@ fn platform(directories: &[(&str, Option<Apart>)]) -> Platform {
         if let Some(why) = apart {
             platform.scope.places_apart.push(PlaceApart {
                 directory: directory.into(),
+                file: None,
                 why: *why,
                 files: 1,
             });

@@ -51,12 +51,12 @@ impl What {
             What::Generator => format!("not known from files, so what it deploys is not judged: {names}"),
             What::Workspaces if one => {
                 format!(
-                    "not known from files, so what differs between them is not judged: the Terraform workspaces of {names}"
+                    "not known from the files that are read, so what differs between them is not judged: the Terraform workspaces of {names}"
                 )
             }
             What::Workspaces => format!(
-                "{count} root modules are applied once for each Terraform workspace, and no file names these, so what differs \
-                 between them is not judged: {names}"
+                "{count} root modules are applied once for each Terraform workspace, and no file that is read names these, so \
+                 what differs between them is not judged: {names}"
             ),
             What::Pods if one => {
                 format!("not judged, since only its operator knows what it makes: {names} contains pods")
