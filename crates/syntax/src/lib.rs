@@ -10,6 +10,7 @@ pub mod hash;
 pub mod hcl;
 pub mod ini;
 pub mod links;
+pub mod memo;
 pub mod nearest;
 pub mod paths;
 pub mod pattern;

@@ -8,6 +8,7 @@ use cofferdam_model::calls::{Deadline, DeadlineRole};
 use cofferdam_model::database::{Pool, PoolTarget};
 use cofferdam_model::units::{duration, millis, seconds};
 use cofferdam_model::{Fact, Owner, Parts, Source, Span};
+use cofferdam_syntax::memo::Memo;
 use std::time::Duration;
 
 /// What a word sets.
@@ -177,54 +178,83 @@ fn is_sql(item: &Parsed<'_>) -> bool {
     item.target == PoolTarget::Sql && !elsewhere
 }
 
+/// What a name says by itself.
+#[derive(Debug, Clone, Copy)]
+struct Name {
+    meaning: Meaning,
+    /// Whether it speaks of a pool, of whatever database.
+    of_pool: bool,
+    redis: bool,
+    sql: bool,
+    hikari: bool,
+}
+
 /// The meaning of a setting for a pool, if any. `beside`: whether settings beside it are about an SQL
 /// database.
 fn understand(setting: &Setting, beside: bool) -> Option<Parsed<'_>> {
-    let mut words = words::of(&setting.name);
-    // libpq's PGHOST, PGCONNECT_TIMEOUT and similar names contain the scope and the word in one.
-    if let Some(first) = words.first().cloned()
-        && let Some(rest) = first
-            .strip_prefix("pg")
-            .filter(|r| matches!(*r, "host" | "poolsize" | "connect" | "pool" | "max"))
-    {
-        words.splice(..1, ["pg".to_owned(), rest.to_owned()]);
+    thread_local! {
+        static KNOWN: Memo<Option<Name>> = Memo::default();
     }
-    // An application's own name in front (`ORDERS_DB_POOL_SIZE`) has no meaning.
-    let is_store = |w: &String| SQL_SCOPES.contains(&w.as_str()) || REDIS_SCOPES.contains(&w.as_str());
-    if let Some(at) = words.iter().take(2).position(is_store)
-        && !words[..at].iter().any(|w| NEUTRAL.contains(&w.as_str()))
-    {
-        words.drain(..at);
-    }
-    let is_scope = |w: &str| SQL_SCOPES.contains(&w) || REDIS_SCOPES.contains(&w) || NEUTRAL.contains(&w);
-    let known = |rest: &str| {
-        let rest = ["milliseconds", "seconds", "millis", "secs", "sec", "ms"]
-            .iter()
-            .find_map(|unit| {
-                rest.strip_suffix(unit)
-                    .filter(|r| r.ends_with("timeout") || r.ends_with("recycle") || r.ends_with("lifetime"))
-            })
-            .unwrap_or(rest);
-        PROPERTIES
-            .iter()
-            .find(|(name, ..)| *name == rest)
-            .map(|(_, meaning, pool)| (*meaning, *pool))
-    };
-    let ((meaning, of_pool), scope) = words::strip(&words, is_scope, known)?;
-    let said = |names: &[&str]| scope.iter().any(|w| names.contains(&w.as_str()));
-    let target = if said(REDIS_SCOPES) {
+    let name = KNOWN.with(|known| known.get(&setting.name, Name::of))?;
+    let target = if name.redis {
         PoolTarget::Redis
-    } else if said(SQL_SCOPES) || (beside && of_pool) {
+    } else if name.sql || (beside && name.of_pool) {
         PoolTarget::Sql
     } else {
         return None;
     };
     Some(Parsed {
         setting,
-        meaning,
+        meaning: name.meaning,
         target,
-        hikari: said(&["hikari"]),
+        hikari: name.hikari,
     })
+}
+
+impl Name {
+    /// `None` for a name that means nothing for a pool.
+    fn of(name: &str) -> Option<Name> {
+        let mut words = words::of(name);
+        // libpq's PGHOST, PGCONNECT_TIMEOUT and similar names contain the scope and the word in one.
+        if let Some(first) = words.first().cloned()
+            && let Some(rest) = first
+                .strip_prefix("pg")
+                .filter(|r| matches!(*r, "host" | "poolsize" | "connect" | "pool" | "max"))
+        {
+            words.splice(..1, ["pg".to_owned(), rest.to_owned()]);
+        }
+        // An application's own name in front (`ORDERS_DB_POOL_SIZE`) has no meaning.
+        let is_store = |w: &String| SQL_SCOPES.contains(&w.as_str()) || REDIS_SCOPES.contains(&w.as_str());
+        if let Some(at) = words.iter().take(2).position(is_store)
+            && !words[..at].iter().any(|w| NEUTRAL.contains(&w.as_str()))
+        {
+            words.drain(..at);
+        }
+        let is_scope = |w: &str| SQL_SCOPES.contains(&w) || REDIS_SCOPES.contains(&w) || NEUTRAL.contains(&w);
+        let known = |rest: &str| {
+            let rest = ["milliseconds", "seconds", "millis", "secs", "sec", "ms"]
+                .iter()
+                .find_map(|unit| {
+                    rest.strip_suffix(unit).filter(|r| {
+                        r.ends_with("timeout") || r.ends_with("recycle") || r.ends_with("lifetime")
+                    })
+                })
+                .unwrap_or(rest);
+            PROPERTIES
+                .iter()
+                .find(|(name, ..)| *name == rest)
+                .map(|(_, meaning, pool)| (*meaning, *pool))
+        };
+        let ((meaning, of_pool), scope) = words::strip(&words, is_scope, known)?;
+        let said = |names: &[&str]| scope.iter().any(|w| names.contains(&w.as_str()));
+        Some(Name {
+            meaning,
+            of_pool,
+            redis: said(REDIS_SCOPES),
+            sql: said(SQL_SCOPES),
+            hikari: said(&["hikari"]),
+        })
+    }
 }
 
 fn fact<T>(setting: &Setting, value: T) -> Fact<T> {

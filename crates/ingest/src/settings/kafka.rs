@@ -2,13 +2,14 @@
 //! table beside this one defines what a property sets; words in front of it (`SPRING_KAFKA_CONSUMER_…`)
 //! identify its owner.
 
-use super::kafka_names::Alone::Yes;
+use super::kafka_names::Alone::{self, Yes};
 use super::kafka_names::{BARE_WORKERS, Meaning, PROPERTIES, SCOPES, Side};
 use super::{Setting, words};
 use crate::parts::{self, set};
 use cofferdam_model::kafka::{Acks, Assignor, Consumer, KafkaClient, Producer, ProducerRole, WorkerSetting};
 use cofferdam_model::units::{duration, millis};
 use cofferdam_model::{Fact, Owner, Parts};
+use cofferdam_syntax::memo::Memo;
 use cofferdam_syntax::tree::folds_to;
 use std::time::Duration;
 
@@ -122,56 +123,88 @@ fn parts_exist(owner: &Owner, parts: &Parts) -> bool {
         || parts.producers.iter().any(|p| parts::same_owner(&p.owner, owner))
 }
 
+/// What a name says by itself.
+#[derive(Debug, Clone, Copy)]
+struct Name {
+    meaning: Meaning,
+    alone: Alone,
+    side: Option<Side>,
+    /// Whether it mentions Kafka.
+    kafka: bool,
+    dead_letter: bool,
+    bare_workers: bool,
+    admin: bool,
+    spring: bool,
+}
+
 /// The meaning of a setting for Kafka, if any.
 fn understand(setting: &Setting, context: bool, client_file: bool) -> Option<Parsed<'_>> {
-    let mut words = words::of(&setting.name);
-    // `ORDERS_KAFKA_ACKS`, `app.kafka.acks`: an application's own name in front has no meaning.
-    let kafka_at = words.iter().take(3).position(|w| w == "kafka");
-    if let Some(at) = kafka_at {
-        let spring = words.first().is_some_and(|w| w == "spring");
-        words.drain(..at);
-        if spring {
-            words.insert(0, "spring".to_owned());
-        }
+    thread_local! {
+        static KNOWN: Memo<Option<Name>> = Memo::default();
     }
-    let ((meaning, alone), scope) = words::strip(
-        &words,
-        |word| SCOPES.contains(&word),
-        |rest| {
-            PROPERTIES
-                .iter()
-                .find(|(name, ..)| *name == rest)
-                .map(|(_, meaning, alone)| (*meaning, *alone))
-        },
-    )?;
-    let said = |names: &[&str]| scope.iter().any(|w| names.contains(&w.as_str()));
-    let side = if said(&["producer", "producers"]) {
-        Some(Side::Producer)
-    } else if said(&["consumer", "consumers", "listener"]) {
-        Some(Side::Consumer)
-    } else {
-        None
-    };
-    let spring = scope.first().is_some_and(|w| w == "spring");
-    if spring && kafka_at.is_none() {
-        return None;
-    }
-    let dead_letter = said(&["dlq", "dlt", "dead", "deadletter"]);
-    let bare_workers = meaning == Meaning::Workers && BARE_WORKERS.contains(&words.concat().as_str());
-    let speaks = kafka_at.is_some()
-        || alone == Yes
+    let name = KNOWN.with(|known| known.get(&setting.name, Name::of))?;
+    let speaks = name.kafka
+        || name.alone == Yes
         || client_file
-        || (context && (side.is_some() || dead_letter || bare_workers));
-    let java =
-        spring || (meaning == Meaning::Serializer && setting.value.value.starts_with("org.apache.kafka."));
+        || (context && (name.side.is_some() || name.dead_letter || name.bare_workers));
+    let java = name.spring
+        || (name.meaning == Meaning::Serializer && setting.value.value.starts_with("org.apache.kafka."));
     speaks.then_some(Parsed {
         setting,
-        meaning,
-        side,
-        dead_letter,
-        admin: said(&["admin"]),
+        meaning: name.meaning,
+        side: name.side,
+        dead_letter: name.dead_letter,
+        admin: name.admin,
         java,
     })
+}
+
+impl Name {
+    /// `None` for a name that means nothing for Kafka.
+    fn of(name: &str) -> Option<Name> {
+        let mut words = words::of(name);
+        // `ORDERS_KAFKA_ACKS`, `app.kafka.acks`: an application's own name in front has no meaning.
+        let kafka_at = words.iter().take(3).position(|w| w == "kafka");
+        if let Some(at) = kafka_at {
+            let spring = words.first().is_some_and(|w| w == "spring");
+            words.drain(..at);
+            if spring {
+                words.insert(0, "spring".to_owned());
+            }
+        }
+        let ((meaning, alone), scope) = words::strip(
+            &words,
+            |word| SCOPES.contains(&word),
+            |rest| {
+                PROPERTIES
+                    .iter()
+                    .find(|(name, ..)| *name == rest)
+                    .map(|(_, meaning, alone)| (*meaning, *alone))
+            },
+        )?;
+        let said = |names: &[&str]| scope.iter().any(|w| names.contains(&w.as_str()));
+        let side = if said(&["producer", "producers"]) {
+            Some(Side::Producer)
+        } else if said(&["consumer", "consumers", "listener"]) {
+            Some(Side::Consumer)
+        } else {
+            None
+        };
+        let spring = scope.first().is_some_and(|w| w == "spring");
+        if spring && kafka_at.is_none() {
+            return None;
+        }
+        Some(Name {
+            meaning,
+            alone,
+            side,
+            kafka: kafka_at.is_some(),
+            dead_letter: said(&["dlq", "dlt", "dead", "deadletter"]),
+            bare_workers: meaning == Meaning::Workers && BARE_WORKERS.contains(&words.concat().as_str()),
+            admin: said(&["admin"]),
+            spring,
+        })
+    }
 }
 
 /// Puts a setting in its place. `sides`: whether the owner consumes, whether it produces.

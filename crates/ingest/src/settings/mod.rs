@@ -248,11 +248,19 @@ fn web_workers(settings: &[Setting], owner: &Owner, parts: &mut Parts) -> usize 
     let mut count = 0;
     for setting in settings {
         let text = setting.value.value.trim();
-        let workers = match setting.name.to_ascii_uppercase().as_str() {
-            // Gunicorn and uvicorn read the first; the others are the common names for `--workers`.
-            "WEB_CONCURRENCY" | "GUNICORN_WORKERS" | "UVICORN_WORKERS" | "WEB_WORKERS" => text.parse().ok(),
-            "GUNICORN_CMD_ARGS" => worker_argument(text),
-            _ => None,
+        let is = |names: &[&str]| names.iter().any(|name| setting.name.eq_ignore_ascii_case(name));
+        // Gunicorn and uvicorn read the first; the others are the common names for `--workers`.
+        let workers = if is(&[
+            "WEB_CONCURRENCY",
+            "GUNICORN_WORKERS",
+            "UVICORN_WORKERS",
+            "WEB_WORKERS",
+        ]) {
+            text.parse().ok()
+        } else if is(&["GUNICORN_CMD_ARGS"]) {
+            worker_argument(text)
+        } else {
+            None
         };
         if let Some(workers) = workers {
             count += 1;

@@ -5,6 +5,7 @@ use super::name_words::{
     SECRET_KEYS, STEPS, WHICH, WITH_LOGIN,
 };
 use crate::secrets::SecretKind;
+use cofferdam_syntax::memo::Memo;
 pub(crate) use cofferdam_syntax::words::of as words;
 
 /// Environments at the end of a name: `JWT_SECRET_PRODUCTION`.
@@ -37,6 +38,13 @@ pub fn kind_of_name(name: &str) -> Option<SecretKind> {
 
 /// The same, and whether a plain word under this name is a secret too. If it is not, only a random text is.
 pub(super) fn named(name: &str) -> Option<(SecretKind, bool)> {
+    thread_local! {
+        static KNOWN: Memo<Option<(SecretKind, bool)>> = Memo::default();
+    }
+    KNOWN.with(|known| known.get(name, judged))
+}
+
+fn judged(name: &str) -> Option<(SecretKind, bool)> {
     let mut words = words(name);
     without_which(&mut words);
     let has = |word: &str| words.iter().any(|w| w == word);
