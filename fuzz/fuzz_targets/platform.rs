@@ -5,7 +5,6 @@
 use cofferdam_audit::report::{json, text};
 use cofferdam_audit::{Options, audit};
 use cofferdam_ingest::read_files;
-use cofferdam_model::redact::Redactor;
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 15] = [
@@ -51,5 +50,5 @@ fuzz_target!(|bytes: &[u8]| {
         brief: false,
         verbose: true,
     };
-    text::render(&report, &platform, &Redactor::new(&platform), style);
+    text::render(&report, &platform, &platform.redactor(), style);
 });
