@@ -146,7 +146,7 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
             };
             let lead = cofferdam_simulate::report::text::lead(&rehearsals, lead);
             let report = text::render(&report, &platform, &redactor, style);
-            output::print(&format!("{lead}{report}"), style.color, &[&redactor])?;
+            output::print_report(&format!("{lead}{report}"), style.color, &[&redactor])?;
         }
     }
     if nothing && !args.input.allow_empty {
@@ -191,7 +191,7 @@ fn explain_scope(args: &Args, platform: &Platform, color: Color) -> Result<ExitC
         Format::Json => output::print_with(&[&redactor], |out| explanation.write_json(out))?,
         Format::Text => {
             let style = style(args, color);
-            output::print(&explanation.text(style), style.color, &[&redactor])?;
+            output::print_report(&explanation.text(style), style.color, &[&redactor])?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -209,7 +209,7 @@ fn progress(paths: &[PathBuf]) -> indicatif::ProgressBar {
         return indicatif::ProgressBar::hidden();
     }
     let bar = indicatif::ProgressBar::new_spinner();
-    bar.set_message(format!("checking {}", input::shown(paths)));
+    bar.set_message(output::plain(&format!("checking {}", input::shown(paths))));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }

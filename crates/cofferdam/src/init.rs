@@ -48,23 +48,35 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         ));
     }
     let file = root.join("cofferdam.yaml");
-    // No existing file is overwritten, not even one that is created at this moment.
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&file)
-        .and_then(|mut f| f.write_all(text.as_bytes()))
-        .map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+    create(&file, text.as_bytes()).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
     let statements = count(init::statements(&platform, &report) as u64, "statement");
-    output::print(
+    let told = output::print(
         &format!(
             "wrote {}: {statements} to confirm, each commented out with its reason\n",
             file.display()
         ),
         false,
         &[],
-    )?;
+    );
+    // The file is what was asked for, and it is there: a second try would fail because of it.
+    if let Err(why) = told {
+        let line = format!("note: {} was written; {why}\n", file.display());
+        output::complain(&line, &redactor);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a new file. No existing one is overwritten, not even one that is created at this moment, and no half of a file
+/// is left.
+fn create(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut new = OpenOptions::new().write(true).create_new(true).open(file)?;
+    let written = new.write_all(bytes);
+    if written.is_err() {
+        drop(new);
+        // What is left of it would prevent a second try.
+        let _ = std::fs::remove_file(file);
+    }
+    written
 }
 
 /// The directory to which the file is written.

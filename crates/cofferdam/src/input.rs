@@ -192,6 +192,21 @@ pub(crate) fn no_environment(platform: &Platform, name: &str, all: bool) -> Stri
     message
 }
 
+/// Why files that were skipped could not be read, a line each for the first three.
+fn causes(platform: &Platform) -> String {
+    let reading = &platform.reading;
+    let is_skipped = |note: &&UnreadableFile| reading.skipped.contains(&note.path);
+    let line = |note: &UnreadableFile| format!("\n{}: {}", note.path.display(), note.message);
+    let lines: String = reading
+        .notes
+        .iter()
+        .filter(is_skipped)
+        .take(3)
+        .map(line)
+        .collect();
+    platform.redactor().text(&lines).into_owned()
+}
+
 /// The error for paths with nothing to check.
 pub(crate) fn nothing(paths: &[PathBuf], platform: &Platform) -> String {
     let there = match platform.reading.skipped.len() {
@@ -201,6 +216,12 @@ pub(crate) fn nothing(paths: &[PathBuf], platform: &Platform) -> String {
         0 => "there is no file (files that git ignores are not read)".to_owned(),
         1 => "the only file there is not configuration that Cofferdam reads".to_owned(),
         n => format!("none of the {n} files there is configuration that Cofferdam reads"),
+    };
+    let causes = causes(platform);
+    let there = match causes.is_empty() {
+        true => there,
+        // A file that cannot be read is not one of another kind.
+        false => format!("nothing there could be read as configuration or code{causes}"),
     };
     format!(
         "nothing to check in {}: {there}\nlooked for: {}\nif this is expected, add --allow-empty",
@@ -271,7 +292,8 @@ pub(crate) fn name_config(platform: &Platform) {
     if let Some(config) = &reading.config
         && config.parent() != Some(Path::new(""))
     {
-        eprintln!("note: {} is used", config.display());
+        let line = format!("note: {} is used\n", config.display());
+        output::complain(&line, &platform.redactor());
     }
     print_notes(platform);
 }

@@ -91,6 +91,23 @@ fn with_names() -> clap::Command {
         })
 }
 
+/// Prints the help or the version. The parser itself would not notice that nobody gets it.
+fn show(answer: &clap::Error) -> ExitCode {
+    let text = answer.render();
+    let coloured = output::Color::Auto.on_stdout();
+    let text = match coloured {
+        true => text.ansi().to_string(),
+        false => text.to_string(),
+    };
+    match output::print(&text, coloured, &[]) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            output::error(&message, output::Color::Auto);
+            ExitCode::from(exit::BAD_INPUT)
+        }
+    }
+}
+
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
         let place = info
@@ -100,14 +117,14 @@ fn main() -> ExitCode {
     }));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(answer) if !answer.use_stderr() => answer.exit(),
+        Err(answer) if !answer.use_stderr() => return show(&answer),
         Err(refusal) => {
             let text = refusal.render();
             let text = match output::Color::Auto.on_stderr() {
                 true => text.ansi().to_string(),
                 false => text.to_string(),
             };
-            eprint!("{}", output::without_arguments(&text));
+            eprint!("{}", output::parser_text(&text));
             return ExitCode::from(exit::BAD_INPUT);
         }
     };

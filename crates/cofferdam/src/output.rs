@@ -46,23 +46,42 @@ fn is_own(code: &str) -> bool {
     matches!(code.parse(), Ok(0..=4u8 | 22..=24 | 30..=37 | 39 | 90..=97)) || code.is_empty()
 }
 
-/// Whether a character changes the direction of the text after it, or begins a line that is none: a name with one could
-/// show another name than it is.
-fn turns(c: char) -> bool {
-    matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+/// Whether a character changes the direction of the text after it, begins a line that is none, or is not shown at all: a
+/// name with one could show another name than it is.
+fn deceives(c: char) -> bool {
+    matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
+        || matches!(
+            c,
+            '\u{AD}' | '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'
+                ..='\u{180E}'
+        )
+        || matches!(
+            c,
+            '\u{200B}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}'
+        )
+        || matches!(c, '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Whether a character joins or separates those beside it. Between others than ASCII it is a part of how people write: in
+/// some alphabets, and in emoji that consist of several.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200C}' | '\u{200D}')
 }
 
 /// `text` with every control character shown as a symbol, except line breaks, tabs and, in a coloured text, colours: a
 /// name in a file may contain sequences that control the terminal.
 fn visible(text: &str, coloured: bool) -> Cow<'_, str> {
-    let harmless = |c: char| !(c.is_control() || turns(c)) || matches!(c, '\n' | '\t');
+    let harmless = |c: char| !(c.is_control() || deceives(c)) || matches!(c, '\n' | '\t');
     // Most text is plain ASCII, which is seen faster byte by byte.
     let is_plain = |b: u8| (b' '..=b'~').contains(&b) || matches!(b, b'\n' | b'\t');
-    if text.bytes().all(is_plain) || text.chars().all(harmless) {
+    if text.bytes().all(is_plain) || text.chars().all(|c| harmless(c) && !is_joiner(c)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
+    // Whether the character before is one that a joiner may join.
+    let mut joined = false;
+    let may_join = |c: char| !c.is_ascii() && harmless(c) && !is_joiner(c);
     while let Some(c) = rest.chars().next() {
         let colour = rest.strip_prefix("\x1b[").and_then(|codes| {
             let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
@@ -75,6 +94,11 @@ fn visible(text: &str, coloured: bool) -> Cow<'_, str> {
                 rest = &rest[length..];
                 continue;
             }
+            None if is_joiner(c) => {
+                let after = rest.chars().nth(1);
+                let shown = joined && after.is_some_and(may_join);
+                out.push(if shown { c } else { '\u{FFFD}' });
+            }
             None if harmless(c) => out.push(c),
             // The symbols for the control characters are in the same order from U+2400.
             None => out.push(
@@ -83,6 +107,7 @@ fn visible(text: &str, coloured: bool) -> Cow<'_, str> {
                     .unwrap_or('\u{FFFD}'),
             ),
         }
+        joined = may_join(c);
         rest = &rest[c.len_utf8()..];
     }
     Cow::Owned(out)
@@ -106,7 +131,42 @@ pub(crate) fn print(text: &str, coloured: bool, redactors: &[&Redactor<'_>]) -> 
     print_with(redactors, |out| out.write_all(visible(text, coloured).as_bytes()))
 }
 
-/// The same for output that is made piece by piece.
+/// A line of a report with more characters is cut: a name in a file may have any length, and one line of a megabyte
+/// hides all others.
+const LONGEST_LINE: usize = 4_000;
+
+/// Prints a report for people, in which lines that are too long are cut. They are cut after the secrets are hidden,
+/// because a part of a secret would not be recognised.
+///
+/// # Errors
+/// The system's reason, except when the reader closed the pipe.
+pub(crate) fn print_report(text: &str, coloured: bool, redactors: &[&Redactor<'_>]) -> Result<(), String> {
+    if text.lines().all(|line| line.len() <= LONGEST_LINE) {
+        return print(text, coloured, redactors);
+    }
+    let hidden = redactors.iter().fold(Cow::Borrowed(text), |text, redactor| {
+        Cow::Owned(redactor.text(&text).into_owned())
+    });
+    let cut: String = hidden.split_inclusive('\n').map(cut).collect();
+    print(&cut, coloured, redactors)
+}
+
+/// A line without its middle if it is too long.
+fn cut(line: &str) -> Cow<'_, str> {
+    let length = line.chars().count();
+    if length <= LONGEST_LINE {
+        return Cow::Borrowed(line);
+    }
+    let (start, end) = (LONGEST_LINE * 3 / 4, LONGEST_LINE / 4);
+    let head: String = line.chars().take(start).collect();
+    let tail: String = line.chars().skip(length - end).collect();
+    Cow::Owned(format!(
+        "{head}… ({} characters left out) …{tail}",
+        length - start - end
+    ))
+}
+
+/// The same as [`print`] for output that is made piece by piece.
 ///
 /// # Errors
 /// The system's reason, except when the reader closed the pipe.
@@ -129,8 +189,18 @@ pub(crate) fn complain(text: &str, redactor: &Redactor<'_>) {
     let _ = io::stderr().write_all(visible(&redactor.text(text), true).as_bytes());
 }
 
+/// A text without a colour of its own, for a message that may repeat an argument or a name.
+pub(crate) fn plain(text: &str) -> String {
+    visible(text, false).into_owned()
+}
+
+/// An answer of the command line's parser, which has colours if the terminal is to show some.
+pub(crate) fn parser_text(text: &str) -> String {
+    visible(&without_arguments(text), true).into_owned()
+}
+
 /// A message that may repeat an argument, without the secrets in arguments.
-pub(crate) fn without_arguments(message: &str) -> String {
+fn without_arguments(message: &str) -> String {
     let mut message = redact::statement(message);
     // An argument need not be UTF-8; a message shows it with signs in place of what is not.
     let arguments = std::env::args_os().skip(1);
@@ -145,7 +215,7 @@ pub(crate) fn without_arguments(message: &str) -> String {
 
 /// Prints an error message to standard error. It may repeat an argument, which may contain a secret.
 pub(crate) fn error(message: &str, color: Color) {
-    let message = without_arguments(message);
+    let message = plain(&without_arguments(message));
     let stderr = io::stderr();
     let choice = color.choice(&stderr);
     // If standard error is closed, nothing more can be done.
@@ -157,7 +227,39 @@ pub(crate) fn error(message: &str, color: Color) {
 
 #[cfg(test)]
 mod tests {
-    use super::visible;
+    use super::{LONGEST_LINE, cut, visible};
+
+    #[test]
+    fn characters_that_are_not_shown_become_visible_unless_they_are_a_part_of_writing() {
+        for hidden in [
+            '\u{200B}',
+            '\u{200C}',
+            '\u{200D}',
+            '\u{FEFF}',
+            '\u{E0041}',
+            '\u{AD}',
+            '\u{2060}',
+        ] {
+            assert_eq!(visible(&format!("a{hidden}b"), false), "a\u{FFFD}b", "{hidden:?}");
+            assert_eq!(visible(&format!("é{hidden}"), false), "é\u{FFFD}", "{hidden:?}");
+        }
+        for written in ["👩\u{200D}💻 ❤\u{FE0F}\u{200D}🔥", "می\u{200C}خواهم"] {
+            assert_eq!(visible(written, false), written);
+        }
+        assert_eq!(visible("é\u{200D}\u{200D}é", false), "é\u{FFFD}\u{FFFD}é");
+    }
+
+    #[test]
+    fn a_long_line_keeps_its_beginning_and_end() {
+        let line = format!("begin {} end\n", "é".repeat(600_000));
+        let short = cut(&line);
+        assert!(short.chars().count() < LONGEST_LINE + 50);
+        assert!(
+            short.starts_with("begin é") && short.ends_with("é end\n"),
+            "{short}"
+        );
+        assert_eq!(cut("short\n"), "short\n");
+    }
 
     #[test]
     fn escape_sequences_become_visible_and_colours_stay() {

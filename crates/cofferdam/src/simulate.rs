@@ -19,7 +19,7 @@ use std::time::Duration;
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = format!("Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n  cofferdam simulate base/ overlays/production/           several paths are one platform\n  kustomize build overlays/production | cofferdam simulate - --config cofferdam.yaml\n\n{PATHS_HELP}\n\nIf a fact that decides the outcome is missing, the command asks for it by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run because a fact is missing, 2 bad usage, unreadable input, or nothing to rehearse.")
+    after_help = format!("Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n  cofferdam simulate base/ overlays/production/           several paths are one platform\n  kustomize build overlays/production | cofferdam simulate - --config cofferdam.yaml\n\n{PATHS_HELP}\n\nIf a fact that decides the outcome is missing, the command asks for it by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run because a fact is missing or a value is too large, 2 bad usage, unreadable input, or nothing to rehearse.")
 )]
 pub(crate) struct Args {
     /// Directories and files of the platform's configuration; `-` is standard input.
@@ -118,13 +118,21 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     let all: Vec<&Rehearsal> = rehearsals.iter().chain(after).collect();
     let wanting = all.iter().any(|r| !r.needs.is_empty());
     let nothing = all.iter().all(|r| r.results.is_empty() && r.needs.is_empty());
+    let beyond = all.iter().find_map(|r| r.beyond.first());
+    if let (true, Some(beyond)) = (nothing, beyond) {
+        // A name in it comes from a file, and so may a secret in the name.
+        let beyond = redactors
+            .iter()
+            .fold(beyond.clone(), |text, r| r.text(&text).into_owned());
+        return Err(format!("nothing was rehearsed: {beyond}"));
+    }
     if nothing && !args.input.allow_empty {
         return Err(format!(
             "nothing to rehearse in {}; if this is expected, add --allow-empty",
             input::shown(&args.paths)
         ));
     }
-    Ok(if wanting {
+    Ok(if wanting || beyond.is_some() {
         ExitCode::from(FINDINGS)
     } else {
         ExitCode::SUCCESS
@@ -144,10 +152,10 @@ fn print(
     };
     match (args.format, other) {
         (Format::Text, None) => {
-            output::print(&text::render(rehearsals, platform, style), style.color, redactors)
+            output::print_report(&text::render(rehearsals, platform, style), style.color, redactors)
         }
         (Format::Text, Some((_, after))) => {
-            output::print(&compare::render(rehearsals, after, style), style.color, redactors)
+            output::print_report(&compare::render(rehearsals, after, style), style.color, redactors)
         }
         (Format::Json, None) => output::print_with(redactors, |out| json::write(rehearsals, platform, out)),
         (Format::Json, Some((after_platform, after))) => output::print_with(redactors, |out| {
