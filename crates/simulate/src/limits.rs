@@ -15,6 +15,56 @@ const PARTITIONS: f64 = 100_000.0;
 /// More requests or messages a second, each of which is an event.
 const RATE: f64 = 1_000_000.0;
 
+/// More workers of one replica: `capacity_per_pod` × `service_time`.
+pub(crate) const WORKERS: f64 = 1_000_000.0;
+/// More requests or messages in one run, each of which is a few events and waits in memory. One run then takes less
+/// than a minute and 1 GB.
+pub(crate) const IN_A_RUN: f64 = 10_000_000.0;
+/// More messages of one poll, which all wait at once.
+pub(crate) const BATCH: f64 = 1_000_000.0;
+/// More members of a consumer group, each with its own state in every second.
+pub(crate) const MEMBERS: f64 = REPLICAS;
+/// More members and partitions that a rollout assigns, member after member.
+pub(crate) const ASSIGNED: f64 = 20_000_000.0;
+/// More connections that replicas open, all together.
+pub(crate) const OPENED: f64 = 1_000_000.0;
+/// More partitions, each once for every broker that dies.
+pub(crate) const LED: f64 = 50_000.0;
+
+/// More days in which an autoscaler decides every 15 s.
+pub(crate) const DAYS: f64 = 366.0;
+
+/// A quantity of a case that follows from several facts and decides how long a run takes and how much memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Quantity {
+    /// In words, with the facts that it follows from (`workers in a replica (capacity_per_pod × service_time)`).
+    pub(crate) what: &'static str,
+    /// How many.
+    pub(crate) value: f64,
+    /// How many are simulated.
+    pub(crate) most: f64,
+}
+
+/// Why a case about `who` is not rehearsed, as a sentence without a full stop; `None` if it can be.
+pub(crate) fn too_much(who: &str, quantities: &[Quantity]) -> Option<String> {
+    // What is not a number is no quantity that could be simulated.
+    let fits = |q: &&Quantity| q.value <= q.most;
+    let found = quantities.iter().find(|q| !fits(q))?;
+    Some(sentence(who, found.what, found.value, found.most))
+}
+
+fn sentence(who: &str, what: &str, value: f64, most: f64) -> String {
+    // A mistake of typing may have hundreds of digits.
+    let shown = match value < 1e15 {
+        true => show_number(value.ceil()),
+        false => format!("more than {}", show_number(1e15)),
+    };
+    format!(
+        "{who} has {shown} {what}, and no more than {} are simulated",
+        show_number(most)
+    )
+}
+
 /// Why nothing of an environment is rehearsed, as a sentence without a full stop; `None` if all of it can be.
 pub(crate) fn beyond(env: &Environment) -> Option<String> {
     let count = |fact: &Option<Fact<u32>>| fact.as_ref().map_or(0.0, |f| f64::from(f.value));
@@ -97,19 +147,41 @@ pub(crate) fn beyond(env: &Environment) -> Option<String> {
             RATE,
         )
     });
+    let consumers = env.consumers.iter().flat_map(|consumer| {
+        let of = consumer
+            .owner
+            .name
+            .clone()
+            .unwrap_or_else(|| "a service".to_owned());
+        let workers = consumer
+            .workers
+            .iter()
+            .map(|worker| f64::from(worker.count.value));
+        [
+            (
+                format!("a consumer of {of}"),
+                "threads",
+                workers.fold(0.0, f64::max),
+                REPLICAS,
+            ),
+            (
+                format!("a consumer of {of}"),
+                "consumers in a process",
+                count(&consumer.consumers_per_process),
+                REPLICAS,
+            ),
+        ]
+    });
     let mut all = services
         .chain(pools)
+        .chain(consumers)
         .chain(poolers)
         .chain(databases)
         .chain(clusters)
         .chain(topics)
         .chain(producers);
     let (who, what, value, limit) = all.find(|(_, _, value, limit)| value > limit)?;
-    Some(format!(
-        "{who} has {} {what}, and no more than {} are simulated",
-        show_number(value),
-        show_number(limit)
-    ))
+    Some(sentence(&who, what, value, limit))
 }
 
 #[cfg(test)]

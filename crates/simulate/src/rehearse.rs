@@ -39,6 +39,8 @@ pub struct Rehearsal {
     pub needs: Vec<Need>,
     /// Why it does not apply here.
     pub nothing: Option<String>,
+    /// What is too large to be run, as sentences without a full stop.
+    pub beyond: Vec<String>,
 }
 
 /// The runs of one case, summarised.
@@ -128,7 +130,7 @@ pub fn rehearse(
     let prepared: Vec<_> = scenarios
         .iter()
         .map(|scenario| match &beyond {
-            Some(why) => Prepared::nothing(why.clone()),
+            Some(why) => Prepared::beyond(why.clone()),
             None => (scenario.prepare)(environment, overlay),
         })
         .collect();
@@ -161,6 +163,7 @@ pub fn rehearse(
             results,
             needs: prepared.needs,
             nothing: prepared.nothing,
+            beyond: prepared.beyond,
         });
     }
     rehearsals

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use cofferdam_model::units::count;
 
 use super::text::{Style, labelled, not_run};
-use super::{moment, rounded};
+use super::{column, moment, rounded};
 use crate::outcome::{Kind, Role};
 use crate::rehearse::{FigureSummary, Happening, Rehearsal, Summary};
 use crate::statistics::{Interval, paired};
@@ -122,12 +122,7 @@ fn table(out: &mut String, before: &Summary, after: &Summary, style: Style) {
         rows.push([named(figure), shown(None), shown(Some(figure)), String::new()]);
     }
     let widths: Vec<usize> = (0..4)
-        .map(|column| {
-            rows.iter()
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or(0)
-        })
+        .map(|place| column(rows.iter().map(|row| row[place].as_str())))
         .collect();
     for (number, row) in rows.iter().enumerate() {
         let line = format!(

@@ -28,6 +28,7 @@ struct JsonRehearsal<'a> {
     results: Vec<JsonSummary<'a>>,
     needs: Vec<JsonNeed<'a>>,
     nothing: Option<&'a str>,
+    beyond: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -172,6 +173,7 @@ fn rehearsal<'a>(one: &'a Rehearsal, platform: &Platform) -> JsonRehearsal<'a> {
             .collect(),
         needs: one.needs.iter().map(need).collect(),
         nothing: one.nothing.as_deref(),
+        beyond: &one.beyond,
     }
 }
 

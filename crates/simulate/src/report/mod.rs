@@ -71,6 +71,16 @@ fn rounded(n: f64, width: f64) -> String {
     }
 }
 
+/// A column is not made wider than this for the longest of its texts: a name in a file may have any length, and one of
+/// them would move every other line out of sight. A longer text is not cut, and moves only what follows in its line.
+const WIDEST: usize = 100;
+
+/// The width of a column with these texts.
+fn column<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    let longest = texts.map(|text| text.chars().count()).max();
+    longest.unwrap_or(0).min(WIDEST)
+}
+
 /// Breaks text into lines of at most `width` columns, at spaces; a longer word gets its own line.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
@@ -129,6 +139,14 @@ mod tests {
         assert_eq!(shown(1.0, "replicas"), "1 replica");
         assert_eq!(shown(2.0, "replicas"), "2 replicas");
         assert_eq!(shown(1.0, "s"), "1 s");
+    }
+
+    #[test]
+    fn a_column_is_as_wide_as_its_longest_text_up_to_a_maximum() {
+        let long = "x".repeat(70_000);
+        assert_eq!(column(["a", "éé", ""].into_iter()), 2);
+        assert_eq!(column(["a", long.as_str()].into_iter()), WIDEST);
+        assert_eq!(column(std::iter::empty()), 0);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use cofferdam_model::units::count;
 use cofferdam_model::{Platform, Span};
 use cofferdam_policy::Time;
 
-use super::{moment, value, wrap};
+use super::{column, moment, value, wrap};
 use crate::outcome::Role;
 use crate::rehearse::{Rehearsal, Summary, worst};
 
@@ -90,7 +90,24 @@ pub fn lead(rehearsals: &[Rehearsal], style: Style) -> String {
     out
 }
 
-/// Scenarios that could not be run because a fact is missing, and those that do not apply here.
+/// What is too large to be run, each reason once with its scenarios.
+fn beyond(out: &mut String, rehearsals: &[Rehearsal], style: Style) {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for rehearsal in rehearsals {
+        for why in &rehearsal.beyond {
+            match reasons.iter_mut().find(|(known, _)| known == why) {
+                Some((_, scenarios)) => scenarios.push(rehearsal.scenario.name),
+                None => reasons.push((why, vec![rehearsal.scenario.name])),
+            }
+        }
+    }
+    for (why, scenarios) in reasons {
+        let _ = writeln!(out, "{}: {why}", style.paint("1;33", "not rehearsed"));
+        labelled(out, "in", &scenarios.join(", "), style);
+    }
+}
+
+/// Scenarios that could not be run because a fact is missing or a value is too large, and those that do not apply here.
 pub(super) fn not_run(out: &mut String, rehearsals: &[Rehearsal], style: Style) {
     for rehearsal in rehearsals.iter().filter(|r| !r.needs.is_empty()) {
         let name = rehearsal.scenario.name;
@@ -112,6 +129,7 @@ pub(super) fn not_run(out: &mut String, rehearsals: &[Rehearsal], style: Style) 
         }
         out.push('\n');
     }
+    beyond(out, rehearsals, style);
     for rehearsal in rehearsals {
         if let Some(why) = &rehearsal.nothing {
             let _ = writeln!(
@@ -232,14 +250,8 @@ fn figures(out: &mut String, summary: &Summary, style: Style) {
             (figure.name.to_owned(), value, format!("{range}{missing}"))
         })
         .collect();
-    let width = |pick: fn(&(String, String, String)) -> &String, least: usize| {
-        rows.iter()
-            .map(|row| pick(row).chars().count())
-            .max()
-            .unwrap_or(0)
-            .max(least)
-    };
-    let (names, values) = (width(|row| &row.0, 7), width(|row| &row.1, 4));
+    let names = column(rows.iter().map(|row| row.0.as_str())).max(7);
+    let values = column(rows.iter().map(|row| row.1.as_str())).max(4);
     if rows.is_empty() {
         return;
     }
@@ -259,18 +271,8 @@ fn figures(out: &mut String, summary: &Summary, style: Style) {
 }
 
 fn inputs(out: &mut String, summary: &Summary, platform: &Platform, style: Style) {
-    let names = summary
-        .inputs
-        .iter()
-        .map(|input| input.name.chars().count())
-        .max()
-        .unwrap_or(0);
-    let values = summary
-        .inputs
-        .iter()
-        .map(|input| input.value.chars().count())
-        .max()
-        .unwrap_or(0);
+    let names = column(summary.inputs.iter().map(|input| input.name.as_str()));
+    let values = column(summary.inputs.iter().map(|input| input.value.as_str()));
     if !summary.inputs.is_empty() {
         let _ = writeln!(out, "  {}", style.bold("from"));
     }

@@ -18,6 +18,7 @@ use crate::components::autoscaler::{AutoscalerConfig, Pace, Target};
 use crate::components::cells::Checks;
 use crate::components::kafka::group::GroupConfig;
 use crate::facts::{Facts, Need};
+use crate::limits::{self, Quantity};
 
 /// The routing between cells: the one that knows most of them.
 pub(super) fn routing(env: &Environment) -> Option<&Routing> {
@@ -256,11 +257,12 @@ pub(super) fn group(
         .max(1);
     let builds =
         workers.is_some_and(|worker| worker.builds_consumer.as_ref().is_some_and(|builds| builds.value));
-    let per_replica = service.processes.as_ref().map_or(1, |n| n.value)
-        * consumer
-            .consumers_per_process
-            .as_ref()
-            .map_or(if builds { threads } else { 1 }, |n| n.value);
+    let of_process = consumer
+        .consumers_per_process
+        .as_ref()
+        .map_or(if builds { threads } else { 1 }, |n| n.value);
+    let processes = service.processes.as_ref().map_or(1, |n| n.value);
+    let per_replica = processes.saturating_mul(of_process);
     let most = facts.or(
         "replicas at most",
         service.scale.max.as_ref().or(service.scale.current.as_ref()),
@@ -348,6 +350,15 @@ pub(super) fn members_for_load(facts: &GroupFacts) -> u32 {
     (wanted as u32).clamp(facts.least, facts.most)
 }
 
+/// The members of a group, each of which has its own state.
+pub(super) fn members(count: u32) -> Quantity {
+    Quantity {
+        what: "members (replicas × consumers of each)",
+        value: f64::from(count),
+        most: limits::MEMBERS,
+    }
+}
+
 /// The case of a consumer, its needs, or nothing if it does not apply.
 type CaseOf = fn(&Environment, &Consumer) -> Option<Result<Case, Vec<Need>>>;
 
@@ -357,7 +368,7 @@ pub(super) fn each_consumer(env: &Environment, case: CaseOf) -> Prepared {
     for case in env.consumers.iter().filter_map(|consumer| case(env, consumer)) {
         prepared.add(case);
     }
-    if prepared.cases.is_empty() && prepared.needs.is_empty() {
+    if prepared.is_empty() {
         return Prepared::nothing("no consumer of a topic whose partitions are declared is known");
     }
     prepared

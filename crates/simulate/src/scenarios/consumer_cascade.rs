@@ -136,9 +136,9 @@ fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>
             ..base.group
         },
     };
-    Some(Ok(Case::new(setup.name.clone(), facts, move |streams, _| {
-        run(&setup, streams)
-    })))
+    let (who, members) = (setup.name.clone(), common::members(setup.most));
+    let case = Case::new(who.clone(), facts, move |streams, _| run(&setup, streams));
+    Some(Ok(case.limited(&who, &[members])))
 }
 
 /// The result for the group.

@@ -17,6 +17,7 @@ use crate::components::cfs::{Cfs, CfsConfig, Wake};
 use crate::components::load::{OpenLoad, Spacing};
 use crate::engine::{Agenda, World};
 use crate::facts::{Facts, Need};
+use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role};
 use crate::statistics;
 
@@ -51,7 +52,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
             }
         }
     }
-    if prepared.cases.is_empty() && prepared.needs.is_empty() {
+    if prepared.is_empty() {
         let why =
             "no known workload runs several threads or processes in a container whose CPU request is known";
         return Prepared::nothing(why);
@@ -136,9 +137,22 @@ fn case(
         work: work.as_secs_f64(),
     };
     let subject = workload.id.to_string();
-    Some(Ok(Case::new(subject.clone(), facts, move |streams, _| {
+    let quantities = [
+        Quantity {
+            what: "records in one poll",
+            value: f64::from(batch),
+            most: limits::BATCH,
+        },
+        Quantity {
+            what: "requests at a replica in a run (cores that it uses ÷ cpu_per_request × 120 s)",
+            value: used / setup.work * LENGTH.as_secs_f64(),
+            most: limits::IN_A_RUN,
+        },
+    ];
+    let case = Case::new(subject.clone(), facts, move |streams, _| {
         run(setup, &subject, streams)
-    })))
+    });
+    Some(Ok(case.limited(&format!("service {}", service.name), &quantities)))
 }
 
 /// Cores in use at normal load: by the autoscaler's target, otherwise by the peak rate.

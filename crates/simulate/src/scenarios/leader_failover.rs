@@ -13,6 +13,7 @@ use super::{Case, Prepared, Scenario};
 use crate::chance::Streams;
 use crate::components::kafka::cluster::{Answer, Cluster, ClusterConfig, Leaders, Stop};
 use crate::facts::{Facts, Need};
+use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role};
 
 /// The scenario.
@@ -64,7 +65,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
             prepared.add(case(env, producer, topic));
         }
     }
-    if prepared.cases.is_empty() && prepared.needs.is_empty() {
+    if prepared.is_empty() {
         return Prepared::nothing("no known producer writes to a declared topic");
     }
     prepared
@@ -151,9 +152,26 @@ fn case(env: &Environment, producer: &Producer, topic: &Topic) -> Result<Case, V
         cluster,
         rate: rate.0,
     };
-    Ok(Case::new(setup.name.clone(), facts, move |streams, _| {
-        run(&setup, streams)
-    }))
+    // Time passes in small ticks from before a death until after it, which with a large lag is always.
+    let near = AWAY as f64 + 2.0 * WARM.max(8 * cluster.lag).as_secs_f64();
+    let longer = near.min(PATIENT.apart as f64) / (AWAY as f64 + 2.0 * WARM.as_secs_f64());
+    let whole = Duration::from_secs(u64::from(cluster.brokers) * PATIENT.apart);
+    let behind = lag.min(whole).as_secs_f64() / TICK.as_secs_f64();
+    let quantities = [
+        Quantity {
+            what: "batches that followers are behind (partitions × replication_lag ÷ 5 ms)",
+            value: f64::from(partitions) * behind,
+            most: limits::IN_A_RUN,
+        },
+        Quantity {
+            what: "partitions to follow for each broker that dies (brokers × partitions, more with a replication_lag above 1 s)",
+            value: f64::from(cluster.brokers) * f64::from(partitions) * longer.max(1.0),
+            most: limits::LED,
+        },
+    ];
+    let who = format!("topic {name}");
+    let case = Case::new(setup.name.clone(), facts, move |streams, _| run(&setup, streams));
+    Ok(case.limited(&who, &quantities))
 }
 
 /// The acknowledgement for which a producer waits: its setting, otherwise its client's default.

@@ -18,6 +18,7 @@ use cofferdam_model::overlay::Overlay;
 
 use crate::chance::Streams;
 use crate::facts::{Facts, Input, Need};
+use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Trace};
 
 /// A failure that can be rehearsed.
@@ -58,6 +59,8 @@ pub struct Prepared {
     pub needs: Vec<Need>,
     /// Why it does not apply here, as a sentence without a full stop; `None` if it does.
     pub nothing: Option<String>,
+    /// What is too large to be run, as sentences without a full stop.
+    pub beyond: Vec<String>,
 }
 
 impl Prepared {
@@ -70,9 +73,31 @@ impl Prepared {
         }
     }
 
-    /// Adds a case that can be run, or the needs for it.
+    /// Too large to be run, for this reason.
+    #[must_use]
+    pub fn beyond(why: impl Into<String>) -> Self {
+        Self {
+            beyond: vec![why.into()],
+            ..Self::default()
+        }
+    }
+
+    /// Whether no case was found, not even one that cannot be run.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.cases.is_empty() && self.needs.is_empty() && self.beyond.is_empty()
+    }
+
+    /// Adds a case that can be run, or why it cannot: the needs for it, or what is too large.
     pub fn add(&mut self, case: Result<Case, Vec<Need>>) {
         match case {
+            Ok(Case {
+                beyond: Some(why), ..
+            }) => {
+                if !self.beyond.contains(&why) {
+                    self.beyond.push(why);
+                }
+            }
             Ok(case) => self.cases.push(case),
             Err(needs) => {
                 for need in needs {
@@ -96,6 +121,8 @@ pub struct Case {
     pub inputs: Vec<Input>,
     /// Its assumptions.
     pub assumptions: Vec<String>,
+    /// Why it is too large to be run, as a sentence without a full stop.
+    pub beyond: Option<String>,
     /// One run.
     pub rehearse: Rehearse,
 }
@@ -120,8 +147,15 @@ impl Case {
             subject: subject.into(),
             inputs: facts.inputs,
             assumptions: facts.assumptions,
+            beyond: None,
             rehearse: Box::new(rehearse),
         }
+    }
+
+    /// The case, which is not run if one of the quantities of `who` is too large.
+    pub(crate) fn limited(mut self, who: &str, quantities: &[Quantity]) -> Self {
+        self.beyond = self.beyond.or_else(|| limits::too_much(who, quantities));
+        self
     }
 }
 

@@ -10,6 +10,7 @@ use super::{Case, Prepared, Scenario, common};
 use crate::chance::Streams;
 use crate::components::kafka::group::{Group, GroupConfig};
 use crate::facts::{Facts, Need};
+use crate::limits::{self, Quantity};
 use crate::outcome::shown;
 use crate::outcome::{Outcome, Role};
 
@@ -58,9 +59,14 @@ fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>
         members: base.most,
         group: base.group,
     };
-    Some(Ok(Case::new(setup.name.clone(), facts, move |streams, _| {
-        run(&setup, streams)
-    })))
+    let restarted = Quantity {
+        what: "partitions to assign for each member that restarts (members × partitions)",
+        value: f64::from(setup.members) * f64::from(setup.group.partitions),
+        most: limits::ASSIGNED,
+    };
+    let (who, quantities) = (setup.name.clone(), [common::members(setup.members), restarted]);
+    let case = Case::new(who.clone(), facts, move |streams, _| run(&setup, streams));
+    Some(Ok(case.limited(&who, &quantities)))
 }
 
 #[derive(Default)]

@@ -20,6 +20,7 @@ use crate::components::load::{OpenLoad, Spacing};
 use crate::components::station::{Stale, Station, StationConfig};
 use crate::engine::Agenda;
 use crate::facts::{Facts, Input, Need, Shown};
+use crate::limits::{self, Quantity};
 use crate::outcome::shown;
 use crate::outcome::{Outcome, Role, Trace};
 
@@ -71,6 +72,29 @@ impl Setup {
     /// The same while every try times out and is made again: ρ(1 + R).
     fn stormy_load(&self) -> f64 {
         self.load() * f64::from(1 + self.retries)
+    }
+
+    /// A replica that serves `capacity` a second and needs `service` for each works on this many at once.
+    fn workers(&self) -> f64 {
+        (self.capacity * self.service.as_secs_f64()).ceil().max(1.0)
+    }
+
+    /// How many tries of one call begin until the end, if every one of them times out.
+    fn tries_of_a_call(&self) -> f64 {
+        let (mut tries, mut elapsed, mut wait) = (1.0, 0.0, self.backoff.as_secs_f64());
+        let (timeout, end) = (self.timeout.as_secs_f64(), END.as_secs_f64());
+        let left = f64::from(self.retries);
+        // The wait doubles five times, and is half of that on average.
+        for _ in 0..5 {
+            elapsed += timeout + wait / 2.0;
+            if elapsed >= end || tries > left {
+                return tries;
+            }
+            tries += 1.0;
+            wait *= 2.0;
+        }
+        let more = (end - elapsed) / (timeout + wait / 2.0);
+        (tries + more).min(left + 1.0)
     }
 }
 
@@ -214,9 +238,22 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
         },
     };
     let subject = service.name.clone();
-    Ok(Case::new(subject.clone(), facts, move |streams, trace| {
+    let quantities = [
+        Quantity {
+            what: "workers in a replica (capacity_per_pod × service_time)",
+            value: setup.workers(),
+            most: limits::WORKERS,
+        },
+        Quantity {
+            what: "tries at a replica in a run (requests_per_second ÷ replicas × 400 s, each tried again)",
+            value: setup.rate * END.as_secs_f64() * setup.tries_of_a_call(),
+            most: limits::IN_A_RUN,
+        },
+    ];
+    let case = Case::new(subject.clone(), facts, move |streams, trace| {
         run(setup, &subject, streams, trace)
-    }))
+    });
+    Ok(case.limited(&format!("service {}", service.name), &quantities))
 }
 
 /// What limits callers.
@@ -286,8 +323,7 @@ fn course(
     (guard, name): (Guard, &str),
     trace: &mut Trace,
 ) -> Option<CallersWorld> {
-    // A replica that serves `capacity` a second and needs `service` for each works on this many at once.
-    let servers = (setup.capacity * setup.service.as_secs_f64()).ceil().max(1.0);
+    let servers = setup.workers();
     let mean = Duration::from_secs_f64(servers / setup.capacity);
     let service = Distribution::Exponential { mean };
     let config = StationConfig {

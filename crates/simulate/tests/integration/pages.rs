@@ -154,3 +154,97 @@ fn no_scenario_computes_a_figure_from_a_service_without_replicas() {
     assert!(rolling.results.is_empty());
     assert_eq!(rolling.needs[0].fact, "services.api.replicas.current");
 }
+
+/// Values that are each possible, but whose product no machine can follow.
+#[test]
+fn what_cannot_be_simulated_is_named_and_not_run() {
+    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec:\n  replicas: 3\n  template:\n    \
+        spec: {containers: [{name: api, image: r/api, env: [{name: DATABASE_URL, value: 'postgresql://u@db:5432/x'}], \
+        resources: {requests: {cpu: 500m}}}]}\n";
+    let base = [
+        ("requests_per_second", "100"),
+        ("capacity_per_pod", "50"),
+        ("service_time", "20ms"),
+        ("callers", "{timeout: 2s, attempts: 3, backoff: 100ms}"),
+        ("processes", "4"),
+        ("cpu_per_request", "2ms"),
+        ("connections_per_pod", "5"),
+    ];
+    let with = |changes: &[(&str, &str)]| {
+        let value = |key: &str, own: &str| {
+            let changed = changes.iter().find(|(name, _)| *name == key);
+            changed.map_or(own.to_owned(), |(_, value)| (*value).to_owned())
+        };
+        let mut overlay = "services:\n  api:\n".to_owned();
+        for (key, own) in base {
+            overlay += &format!("    {key}: {}\n", value(key, own));
+        }
+        overlay += &format!("    replicas: {{min: 3, max: {}}}\n", value("replicas", "3"));
+        overlay += "databases:\n  db: {engine: postgresql, max_connections: 100, hosts: [db]}\n";
+        let files = [("k8s.yaml", manifest), ("cofferdam.yaml", overlay.as_str())];
+        let platform =
+            cofferdam_ingest::read_files(files.map(|(path, text)| (path.into(), text.as_bytes().to_vec())));
+        assert_eq!(platform.reading.overlay_problems, []);
+        let settings = Settings {
+            runs: 1,
+            seed: 1,
+            trace: false,
+        };
+        let environment = platform.environments.first().unwrap();
+        let all: Vec<_> = ALL.iter().collect();
+        let rehearsals = rehearse(&all, (environment, &platform.overlay), settings, &|_, _| {});
+        let of = |r: &cofferdam_simulate::rehearse::Rehearsal| {
+            (r.scenario.name, r.results.len(), r.beyond.join("; "))
+        };
+        rehearsals.iter().map(of).collect::<Vec<_>>()
+    };
+    let find = |found: Vec<(&'static str, usize, String)>, name: &str| {
+        found
+            .into_iter()
+            .find(|(scenario, ..)| *scenario == name)
+            .unwrap()
+    };
+    let possible = with(&[]);
+    for name in ["retry-storm", "cpu-throttle", "connection-storm"] {
+        assert_eq!(find(possible.clone(), name), (name, 1, String::new()));
+    }
+    for (scenario, changes, words) in [
+        (
+            "retry-storm",
+            &[("service_time", "30d")][..],
+            "service api has 129,600,000 workers in a replica",
+        ),
+        (
+            "retry-storm",
+            &[("capacity_per_pod", "1e300")],
+            "service api has more than 1,000,000,000,000,000 workers in a replica",
+        ),
+        (
+            // A third of 1,000,000 a second for 400 s, each three times.
+            "retry-storm",
+            &[("requests_per_second", "1e6")],
+            "service api has 400,000,000 tries at a replica in a run",
+        ),
+        (
+            // Callers that do not wait for an answer try again a million times in no time.
+            "retry-storm",
+            &[("callers", "{timeout: 0s, attempts: 1000000}")],
+            "tries at a replica in a run",
+        ),
+        (
+            "cpu-throttle",
+            &[("requests_per_second", "900000")],
+            "requests at a replica in a run",
+        ),
+        (
+            "connection-storm",
+            &[("replicas", "20000"), ("connections_per_pod", "100")],
+            "database db has 2,000,000 connections that replicas open",
+        ),
+    ] {
+        let (_, results, beyond) = find(with(changes), scenario);
+        assert_eq!(results, 0, "{changes:?}");
+        assert!(beyond.contains(words), "{changes:?}: {beyond}");
+        assert!(beyond.contains("and no more than "), "{beyond}");
+    }
+}

@@ -20,6 +20,7 @@ use crate::components::alert::{AlertConfig, Events, Expression, PrometheusConfig
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::responder::Responder;
 use crate::facts::{Facts, Need};
+use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role, Trace, shown};
 
 /// The scenario.
@@ -87,7 +88,7 @@ fn prepare(env: &Environment, overlay: &Overlay) -> Prepared {
             prepared.add(case(env, overlay, service, &own));
         }
     }
-    if prepared.cases.is_empty() && prepared.needs.is_empty() {
+    if prepared.is_empty() {
         return Prepared::nothing("no alert belongs to a known service, or none has a known timing");
     }
     prepared
@@ -149,9 +150,15 @@ fn case(
         );
     }
     let subject = service.name.clone();
-    Ok(Case::new(subject, facts, move |streams, trace| {
-        run(&setup, streams, trace)
-    }))
+    let days = setup.response.map_or(0.0, |time| time.as_secs_f64() / 86_400.0);
+    let quantities = [Quantity {
+        what: "days of a fault to follow (targets.response)",
+        value: days,
+        most: limits::DAYS,
+    }];
+    let who = format!("service {subject}");
+    let case = Case::new(subject, facts, move |streams, trace| run(&setup, streams, trace));
+    Ok(case.limited(&who, &quantities))
 }
 
 /// Second `second` of a run.

@@ -13,6 +13,7 @@ use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::pgbouncer::{Mode, PgBouncerConfig};
 use crate::components::postgres::{Costs, RESERVED};
 use crate::facts::{Facts, Need};
+use crate::limits::{self, Quantity};
 
 /// The cases of a database: with the pooler as its files configure it, and as its image runs if it does not
 /// read all settings.
@@ -166,9 +167,15 @@ fn case(
         between,
         stated,
     };
-    Ok(Case::new(subject, facts, move |streams, trace| {
-        run(&setup, streams, trace)
-    }))
+    let wanted = |part: &Part| f64::from(part.scaler.maximum) * f64::from(part.each);
+    let quantities = [Quantity {
+        what: "connections that replicas open (replicas × connections of each, of all services)",
+        value: setup.parts.iter().map(wanted).sum(),
+        most: limits::OPENED,
+    }];
+    let who = format!("database {name}");
+    let case = Case::new(subject, facts, move |streams, trace| run(&setup, streams, trace));
+    Ok(case.limited(&who, &quantities))
 }
 
 /// Services with unknown connections are left out, and named, if others are known: the shortage exists

@@ -175,7 +175,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
             }
         }
     }
-    if prepared.cases.is_empty() && prepared.needs.is_empty() {
+    if prepared.is_empty() {
         return Prepared::nothing("no known connection pool reaches a declared database");
     }
     prepared

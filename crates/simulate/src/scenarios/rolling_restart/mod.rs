@@ -91,17 +91,14 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
             without_rate = Some(service);
         }
     }
-    if let (true, Some(service)) = (
-        prepared.cases.is_empty() && prepared.needs.is_empty(),
-        without_rate,
-    ) {
+    if let (true, Some(service)) = (prepared.is_empty(), without_rate) {
         prepared.add(Err(vec![Need {
             fact: format!("services.{}.requests_per_second", service.name),
             why: "it decides how many requests a rollout loses".to_owned(),
             example: "100".to_owned(),
         }]));
     }
-    if prepared.cases.is_empty() && prepared.needs.is_empty() {
+    if prepared.is_empty() {
         return Prepared::nothing("no declared workload serves requests");
     }
     prepared
