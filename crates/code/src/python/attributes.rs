@@ -102,7 +102,17 @@ impl<'a> Eval<'a, '_> {
                         .and_then(|b| self.symbols.class_names.get(b))
                         .is_some_and(|b| self.settings_prefix(*b, depth + 1).is_some())
         });
-        is_settings.then(|| self.declared_prefix(class).unwrap_or_default())
+        is_settings.then(|| self.prefix_of(class).unwrap_or_default())
+    }
+
+    /// The same for every field of a class, so it is looked for once.
+    fn prefix_of(&self, class: ClassId) -> Option<String> {
+        if let Some(known) = self.prefixes.borrow().get(&class) {
+            return known.clone();
+        }
+        let prefix = self.declared_prefix(class);
+        self.prefixes.borrow_mut().insert(class, prefix.clone());
+        prefix
     }
 
     fn declared_prefix(&self, class: ClassId) -> Option<String> {

@@ -4,7 +4,7 @@
 
 use super::arith::{compute, negate};
 use super::labels;
-use super::scope::{Branch, FunctionId, Scope, Symbols};
+use super::scope::{Branch, ClassId, FunctionId, Scope, Symbols};
 use super::value::{Argument, Dict, DictItem, EnvValue, HOLE, MAX_LENGTH, PyValue, SPREAD, Val};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::python::ast::{ArgKind, Call, Expr, ExprKind};
@@ -31,6 +31,8 @@ pub(super) struct Eval<'a, 's> {
     pub(super) known: RefCell<HashMap<usize, Val>>,
     /// The value of parameters outside any particular call.
     pub(super) parameters: RefCell<HashMap<(FunctionId, &'a str), Val>>,
+    /// The prefix that a settings class declares for its variables.
+    pub(super) prefixes: RefCell<BTreeMap<ClassId, Option<String>>>,
     /// The current depth of nested function evaluations.
     pub(super) calls: Cell<u8>,
 }
@@ -68,6 +70,7 @@ impl<'a, 's> Eval<'a, 's> {
             nesting: Cell::new(0),
             known: RefCell::default(),
             parameters: RefCell::default(),
+            prefixes: RefCell::default(),
             calls: Cell::new(0),
         }
     }

@@ -4,14 +4,20 @@
 use super::clients::{self, ClientKind};
 use super::eval::Eval;
 use super::found::{Enclosing, Found, Repeat};
-use super::scope::{FunctionId, Scope, Symbols};
+use super::scope::{ClassId, FunctionId, Scope, Symbols};
 use super::value::PyValue;
 use cofferdam_syntax::Span;
 use cofferdam_syntax::python::ast::{Call, Expr, ExprKind, Jump, Stmt, StmtKind};
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The maximum depth of followed calls between functions.
 const MAX_CALLS: usize = 5;
+/// The maximum number of scopes around a call that are looked at.
+const MAX_SCOPES: usize = 200;
+/// The maximum number of expressions that are looked at in the functions of one module, those included that are looked
+/// at again for each of their callers. After them no function is judged.
+const MAX_STEPS: usize = 2_000_000;
 /// The maximum number of events of one function; a longer one is not judged.
 const MAX_EVENTS: usize = 2000;
 
@@ -83,6 +89,8 @@ struct Walker<'a, 's> {
     stack: Vec<FunctionId>,
     tries: u32,
     budget: usize,
+    /// Steps that are left for the module.
+    steps: &'s Cell<usize>,
 }
 
 /// The order in which the functions of a module poll, hand over, work and commit.
@@ -96,6 +104,7 @@ pub struct Flows {
 /// Reads the order of work in every function of a module, and in its `body` outside of them.
 pub(super) fn read<'a>(eval: &Eval<'a, '_>, body: &'a [Stmt]) -> Flows {
     let symbols = eval.symbols;
+    let steps = Cell::new(MAX_STEPS);
     let functions = (0..symbols.functions.len()).map(|index| {
         let id = FunctionId(index);
         (Some(id), symbols.function(id).function.body.as_slice())
@@ -110,6 +119,7 @@ pub(super) fn read<'a>(eval: &Eval<'a, '_>, body: &'a [Stmt]) -> Flows {
                 stack: id.into_iter().collect(),
                 tries: 0,
                 budget: MAX_EVENTS,
+                steps: &steps,
             };
             let mut events = Vec::new();
             walker.block(body, id, &mut events, &Mode::default());
@@ -357,6 +367,10 @@ impl<'a> Walker<'a, '_> {
     }
 
     fn expr(&mut self, expr: &'a Expr, function: Option<FunctionId>, out: &mut Vec<Event>, mode: &Mode) {
+        match self.steps.get() {
+            0 => self.budget = 0,
+            left => self.steps.set(left - 1),
+        }
         if self.budget == 0 {
             return;
         }
@@ -515,41 +529,78 @@ fn is_work(call: &Call, name: &str) -> bool {
     .any(|w| receiver.contains(w))
 }
 
-/// How often one process runs the code at `place`: the nearest loop or list of threads around it, or around
-/// the calls that lead to it.
-pub(super) fn repeated(found: &Found, symbols: &Symbols<'_>, place: &Enclosing) -> Option<Repeat> {
-    if let Some(repeat) = &place.repeated {
-        return Some(repeat.clone());
+/// Who calls each function and who builds each class, looked up once: a module may have thousands of both.
+pub(super) struct Callers<'f> {
+    of_functions: HashMap<FunctionId, Vec<Caller<'f>>>,
+    of_classes: BTreeMap<ClassId, Vec<Caller<'f>>>,
+    /// The answers so far; what is in one scope is repeated equally often.
+    known: BTreeMap<Scope, Option<Repeat>>,
+}
+
+/// The scope of a call, and how often it is repeated there.
+type Caller<'f> = (Scope, &'f Option<Repeat>);
+
+impl<'f> Callers<'f> {
+    pub(super) fn of(found: &'f Found) -> Self {
+        let mut callers = Callers {
+            of_functions: HashMap::default(),
+            of_classes: BTreeMap::new(),
+            known: BTreeMap::new(),
+        };
+        for edge in &found.edges {
+            let known = callers.of_functions.entry(edge.to).or_default();
+            known.push((edge.from, &edge.repeated));
+        }
+        for instance in found.instances.iter().filter(|i| i.from.class != Some(i.class)) {
+            let known = callers.of_classes.entry(instance.class).or_default();
+            known.push((instance.from, &instance.repeated));
+        }
+        callers
     }
-    let mut seen = BTreeSet::new();
-    let mut pending = vec![place.scope];
-    while let Some(scope) = pending.pop() {
-        if !seen.insert(scope) || seen.len() > 200 {
-            continue;
+
+    /// How often one process runs the code at `place`: the nearest loop or list of threads around it, or around
+    /// the calls that lead to it.
+    pub(super) fn repeated(&mut self, symbols: &Symbols<'_>, place: &Enclosing) -> Option<Repeat> {
+        if let Some(repeat) = &place.repeated {
+            return Some(repeat.clone());
         }
-        let callers = found
-            .edges
-            .iter()
-            .filter(|e| Some(e.to) == scope.function && e.from != scope)
-            .map(|e| (e.from, &e.repeated));
-        let builders = found
-            .instances
-            .iter()
-            .filter(|i| Some(i.class) == scope.class && i.from.class != scope.class)
-            .map(|i| (i.from, &i.repeated));
-        for (from, repeat) in callers.chain(builders) {
-            if let Some(repeat) = repeat {
-                return Some(repeat.clone());
-            }
-            pending.push(from);
+        if let Some(known) = self.known.get(&place.scope) {
+            return known.clone();
         }
-        // A function inside a function runs as often as the outer one.
-        if let Some(function) = scope.function {
-            let outer = symbols.function(function).outer;
-            if outer.function.is_some() {
-                pending.push(outer);
-            }
-        }
+        let answer = self.around(symbols, place.scope);
+        self.known.insert(place.scope, answer.clone());
+        answer
     }
-    None
+
+    fn around(&self, symbols: &Symbols<'_>, scope: Scope) -> Option<Repeat> {
+        let mut seen = BTreeSet::new();
+        let mut pending = vec![scope];
+        while let Some(scope) = pending.pop() {
+            if !seen.insert(scope) {
+                continue;
+            }
+            if seen.len() > MAX_SCOPES {
+                break;
+            }
+            let callers = scope
+                .function
+                .and_then(|function| self.of_functions.get(&function));
+            let builders = scope.class.and_then(|class| self.of_classes.get(&class));
+            let callers = callers.into_iter().flatten().filter(|(from, _)| *from != scope);
+            for (from, repeat) in callers.chain(builders.into_iter().flatten()) {
+                if let Some(repeat) = repeat {
+                    return Some(repeat.clone());
+                }
+                pending.push(*from);
+            }
+            // A function inside a function runs as often as the outer one.
+            if let Some(function) = scope.function {
+                let outer = symbols.function(function).outer;
+                if outer.function.is_some() {
+                    pending.push(outer);
+                }
+            }
+        }
+        None
+    }
 }

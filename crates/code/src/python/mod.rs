@@ -29,7 +29,7 @@ pub use found::{BreakerUse, Client, ClientCall, Enclosing, EnvRead, Repeat, Topi
 pub use value::{Argument, Dict, DictItem, EnvValue, HOLE, Object, PyValue, Val};
 
 use cofferdam_syntax::python::ast::{Stmt, StmtKind};
-use cofferdam_syntax::python::lower;
+use cofferdam_syntax::python::{lower, slow};
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{FileId, Span};
@@ -113,6 +113,9 @@ pub enum NotRead {
     /// It is larger than [`MAX_BYTES`].
     #[error("is larger than 1 MiB and was not read as Python")]
     TooLarge,
+    /// It has too many lines in a row that say nothing (see [`slow::is_slow`]).
+    #[error("has so many lines in a row with only a comment or a backslash that it was not read as Python")]
+    TooSlow,
     /// Most of it is not Python.
     #[error("is not Python that can be parsed")]
     NotPython,
@@ -129,6 +132,9 @@ pub fn read(file: FileId, path: &Path, text: &str) -> Result<Module, NotRead> {
     if text.len() > MAX_BYTES {
         return Err(NotRead::TooLarge);
     }
+    if slow::is_slow(text) {
+        return Err(NotRead::TooSlow);
+    }
     let parsed = lower::parse(file, text).ok_or(NotRead::NotPython)?;
     if parsed.error_share > MAX_ERROR_SHARE {
         return Err(NotRead::NotPython);
@@ -136,9 +142,12 @@ pub fn read(file: FileId, path: &Path, text: &str) -> Result<Module, NotRead> {
     let symbols = Symbols::of(&parsed.body);
     let eval = Eval::new(&symbols);
     let mut found = collect::collect(&parsed.body, &eval);
-    for at in 0..found.calls.len() {
-        let repeated = flow::repeated(&found, &symbols, &found.calls[at].place);
-        found.calls[at].place.repeated = repeated;
+    let mut callers = flow::Callers::of(&found);
+    let repeated: Vec<Option<Repeat>> = (found.calls.iter())
+        .map(|call| callers.repeated(&symbols, &call.place))
+        .collect();
+    for (call, repeated) in found.calls.iter_mut().zip(repeated) {
+        call.place.repeated = repeated;
     }
     let flows = flow::read(&eval, &parsed.body);
     let settings = settings::read(file, &parsed.body, &eval);

@@ -7,7 +7,7 @@ use super::scope::{ClassId, Scope};
 use super::value::{Dict, DictItem, PyValue, Val};
 use cofferdam_syntax::python::ast::{Expr, ExprKind, Stmt, StmtKind};
 use cofferdam_syntax::{FileId, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The tree of settings, and the values that other modules can import by name.
 pub(super) struct Settings {
@@ -17,11 +17,11 @@ pub(super) struct Settings {
 
 /// Reads the settings of a module.
 pub(super) fn read<'a>(file: FileId, body: &'a [Stmt], eval: &Eval<'a, '_>) -> Settings {
-    let mut tree = Dict::default();
+    let mut tree = Growing::default();
     let reader = Reader { eval };
     reader.body(body, Scope::default(), None, &mut tree);
     Settings {
-        tree,
+        tree: tree.dict,
         exports: exports(file, eval),
     }
 }
@@ -31,25 +31,24 @@ struct Reader<'a, 's, 'e> {
 }
 
 impl<'a> Reader<'a, '_, '_> {
-    fn body(&self, body: &'a [Stmt], scope: Scope, label: Option<&Label>, out: &mut Dict) {
+    fn body(&self, body: &'a [Stmt], scope: Scope, label: Option<&Label>, out: &mut Growing) {
         for stmt in body {
             match &stmt.kind {
                 StmtKind::Function(function) => {
                     let Some(id) = self.eval.symbols.function_at(function.name_span) else {
                         continue;
                     };
-                    let mut inner = Dict::default();
+                    let mut inner = Growing::default();
                     let inner_scope = Scope {
                         class: scope.class,
                         function: Some(id),
                     };
                     self.body(&function.body, inner_scope, None, &mut inner);
-                    if !inner.items.is_empty() {
-                        put(
-                            out,
+                    if !inner.dict.items.is_empty() {
+                        out.put(
                             &function.name,
                             function.name_span,
-                            dict_val(inner, function.name_span),
+                            dict_val(inner.dict, function.name_span),
                             label,
                         );
                     }
@@ -58,19 +57,18 @@ impl<'a> Reader<'a, '_, '_> {
                     let Some(id) = self.eval.symbols.class_at(class.name_span) else {
                         continue;
                     };
-                    let mut inner = Dict::default();
+                    let mut inner = Growing::default();
                     let inner_scope = Scope {
                         class: Some(id),
                         function: None,
                     };
                     self.body(&class.body, inner_scope, None, &mut inner);
                     self.fields(id, &mut inner);
-                    if !inner.items.is_empty() {
-                        put(
-                            out,
+                    if !inner.dict.items.is_empty() {
+                        out.put(
                             &class.name,
                             class.name_span,
-                            dict_val(inner, class.name_span),
+                            dict_val(inner.dict, class.name_span),
                             label,
                         );
                     }
@@ -82,20 +80,20 @@ impl<'a> Reader<'a, '_, '_> {
                     if let Some(name) = target.name() {
                         let value = self.eval.value(value, scope);
                         if worth(&value, scope.function.is_some()) {
-                            put(out, name, target.span, value, label);
+                            out.put(name, target.span, value, label);
                         }
                     } else if let (Some(name), ExprKind::Dict(_)) = (target.self_attribute(), &value.kind)
                         && label.is_some()
                     {
                         let value = self.eval.value(value, scope);
-                        put(out, name, target.span, value, label);
+                        out.put(name, target.span, value, label);
                     }
                 }
                 StmtKind::Return(Some(value)) => {
                     let value = self.eval.value(value, scope);
                     // A name that was bound to a dictionary above already exists.
                     if stmt.span.start <= value.span.start && worth(&value, true) {
-                        put(out, "returns", stmt.span, value, label);
+                        out.put("returns", stmt.span, value, label);
                     }
                 }
                 StmtKind::If(branches) => {
@@ -114,7 +112,7 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     /// Attributes that the instances of a class have.
-    fn fields(&self, id: ClassId, out: &mut Dict) {
+    fn fields(&self, id: ClassId, out: &mut Growing) {
         let info = self.eval.symbols.class(id);
         let names = info
             .self_attributes
@@ -127,14 +125,14 @@ impl<'a> Reader<'a, '_, '_> {
                     .map(|(name, (at, _))| (*name, Some(at.span))),
             );
         for (name, span) in names {
-            if out.items.iter().any(|i| &*i.key == name) && info.self_attributes.contains_key(name) {
+            if info.self_attributes.contains_key(name) && out.has(name) {
                 continue;
             }
             let Some(value) = self.eval.attribute_value(id, name) else {
                 continue;
             };
             if worth(&value, false) {
-                put(out, name, span.unwrap_or(value.span), value, None);
+                out.put(name, span.unwrap_or(value.span), value, None);
             }
         }
         let init = info
@@ -144,12 +142,12 @@ impl<'a> Reader<'a, '_, '_> {
         for parameter in init.iter().flat_map(|f| &f.function.parameters) {
             if let Some(default) = &parameter.default {
                 let value = self.eval.value(default, info.outer);
-                if worth(&value, false) && out.get(&parameter.name).is_none() {
-                    put(out, &parameter.name, parameter.span, value, None);
+                if worth(&value, false) && !out.has(&parameter.name) {
+                    out.put(&parameter.name, parameter.span, value, None);
                 }
             }
         }
-        out.items.sort_by_key(|i| i.key_span);
+        out.dict.items.sort_by_key(|i| i.key_span);
     }
 }
 
@@ -181,39 +179,94 @@ fn label_of(condition: &Expr) -> Option<Label> {
     (!names.is_empty()).then_some(Label(names))
 }
 
-fn put(out: &mut Dict, name: &str, span: Span, value: Val, label: Option<&Label>) {
-    let Some(Label(labels)) = label else {
-        let mut key = name.to_owned();
-        let mut number = 1;
-        // If two dictionaries in different functions' branches have one name, both are kept.
-        while number < 50 && out.items.iter().any(|i| *i.key == *key && i.key_span != span) {
-            number += 1;
-            key = format!("{name} {number}");
-        }
-        out.set(DictItem {
-            key: key.into(),
-            key_span: span,
-            value,
-        });
-        return;
-    };
-    for (label, label_span) in labels {
-        let section = match out.items.iter_mut().find(|i| i.key == *label) {
-            Some(item) => &mut item.value,
-            None => {
-                out.items.push(DictItem {
+/// A dictionary that grows, and where each of its keys is. A class of settings may have thousands of fields.
+#[derive(Default)]
+struct Growing {
+    dict: Dict,
+    /// The items by key; with a label, those of the dictionary under the label.
+    places: HashMap<(Option<Box<str>>, Box<str>), usize>,
+    /// The labels whose dictionaries are in `places`.
+    labels: BTreeSet<Box<str>>,
+}
+
+impl Growing {
+    fn has(&self, name: &str) -> bool {
+        self.places.contains_key(&(None, name.into()))
+    }
+
+    fn put(&mut self, name: &str, span: Span, value: Val, label: Option<&Label>) {
+        let Some(Label(labels)) = label else {
+            put(&mut self.dict, (&mut self.places, None), name, span, value);
+            return;
+        };
+        for (label, label_span) in labels {
+            let at = *self.places.entry((None, label.clone())).or_insert_with(|| {
+                self.dict.items.push(DictItem {
                     key: label.clone(),
                     key_span: *label_span,
                     value: dict_val(Dict::default(), *label_span),
                 });
-                let Some(last) = out.items.last_mut() else {
-                    continue;
-                };
-                &mut last.value
+                self.dict.items.len() - 1
+            });
+            let Some(section) = self.dict.items.get_mut(at) else {
+                continue;
+            };
+            if let PyValue::Dict(inner) = &mut section.value.value {
+                if self.labels.insert(label.clone()) {
+                    // A dictionary that was written under this name.
+                    let keys = inner
+                        .items
+                        .iter()
+                        .map(|item| (Some(label.clone()), item.key.clone()));
+                    self.places.extend(keys.zip(0..));
+                }
+                put(
+                    inner,
+                    (&mut self.places, Some(label.clone())),
+                    name,
+                    span,
+                    value.clone(),
+                );
             }
+        }
+    }
+}
+
+/// Sets a key of a dictionary whose items are in `places` under `label`.
+fn put(
+    out: &mut Dict,
+    (places, label): (
+        &mut HashMap<(Option<Box<str>>, Box<str>), usize>,
+        Option<Box<str>>,
+    ),
+    name: &str,
+    span: Span,
+    value: Val,
+) {
+    let mut key: Box<str> = name.into();
+    let mut number = 1;
+    // If two dictionaries in different functions' branches have one name, both are kept.
+    loop {
+        let item = DictItem {
+            key: key.clone(),
+            key_span: span,
+            value: value.clone(),
         };
-        if let PyValue::Dict(inner) = &mut section.value {
-            put(inner, name, span, value.clone(), None);
+        let known = places.get(&(label.clone(), key.clone())).copied();
+        match known.and_then(|at| out.items.get_mut(at)) {
+            Some(known) if known.key_span != span && number < 50 => {
+                number += 1;
+                key = format!("{name} {number}").into();
+            }
+            Some(known) => {
+                *known = item;
+                return;
+            }
+            None => {
+                places.insert((label, key), out.items.len());
+                out.items.push(item);
+                return;
+            }
         }
     }
 }

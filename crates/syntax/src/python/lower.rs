@@ -2,6 +2,7 @@
 //! text is read as far as possible; depth and work are bounded, so that no text can exhaust either.
 
 use super::ast::{Assign, Class, Expr, Function, Jump, Loop, Parameter, Stmt, StmtKind, Try};
+use super::slow;
 use crate::source::{FileId, Span};
 use std::ops::ControlFlow;
 use tree_sitter::{Node, ParseOptions, Parser, Tree};
@@ -71,6 +72,9 @@ pub(crate) fn literal(node: Node<'_>, text: &str) -> Option<Expr> {
 
 /// The parser's own tree of `text`; `None` if the parser gives up.
 pub(crate) fn syntax_tree(text: &str) -> Option<Tree> {
+    if slow::is_slow(text) {
+        return None;
+    }
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_python::LANGUAGE.into()).ok()?;
     // The callback comes once for about every hundred steps of the parser; valid text needs about one step a

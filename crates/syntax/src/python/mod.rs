@@ -4,3 +4,4 @@
 pub mod ast;
 pub mod lower;
 mod lower_expr;
+pub mod slow;
