@@ -458,4 +458,6 @@ pub struct ConfigObject {
     pub data: BTreeMap<String, Fact<String>>,
     /// Whether all keys are known (false for one that an operator fills).
     pub complete: bool,
+    /// Whether its keys were dropped, because so many containers take all of them.
+    pub withheld: bool,
 }

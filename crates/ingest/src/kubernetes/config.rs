@@ -57,6 +57,7 @@ pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
 /// Records that an object of this kind creates something with this name; its contents are unknown.
 pub(super) fn exists(object: &Object<'_>, name: &str, parts: &mut Parts) {
     parts.config_objects.push(ConfigObject {
+        withheld: false,
         id: ObjectId {
             name: name.to_owned(),
             ..object.id.clone()
@@ -74,6 +75,7 @@ fn config_map(object: &Object<'_>, parts: &mut Parts) {
         .filter_map(|(key, value)| Some((key.text.to_string(), value.text_fact()?)))
         .collect();
     parts.config_objects.push(ConfigObject {
+        withheld: false,
         id: object.id.clone(),
         span: object.span,
         complete: object.is_whole()
@@ -149,6 +151,7 @@ fn secret(object: &Object<'_>, parts: &mut Parts) {
         }
     }
     parts.config_objects.push(ConfigObject {
+        withheld: false,
         id: object.id.clone(),
         span: object.span,
         data,

@@ -199,6 +199,7 @@ pub(super) fn within(
 ) {
     let kind = if kind == "Secret" { MADE } else { kind };
     parts.config_objects.push(ConfigObject {
+        withheld: false,
         id: ObjectId {
             kind: kind.to_owned(),
             name: name.to_owned(),

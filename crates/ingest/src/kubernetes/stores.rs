@@ -58,6 +58,7 @@ pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
 fn makes(object: &Object<'_>, names: impl IntoIterator<Item = String>, parts: &mut Parts) {
     for name in names {
         parts.config_objects.push(ConfigObject {
+            withheld: false,
             id: ObjectId {
                 name,
                 ..object.id.clone()

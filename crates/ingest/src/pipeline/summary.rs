@@ -4,9 +4,9 @@ use super::formats::{FORMATS, Reads};
 use super::sources::Sources;
 use crate::cloud_run;
 use cofferdam_model::units::count;
-use cofferdam_model::{Platform, UnreadableFile};
+use cofferdam_model::{Environment, Platform, Span, UnreadableFile};
 use cofferdam_syntax::hash::HashMap;
-use cofferdam_syntax::repo::Unreadable;
+use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::yaml;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,6 +17,21 @@ pub(super) fn unreadable_file(unreadable: &Unreadable) -> UnreadableFile {
         span: unreadable.span,
         message: unreadable.message.clone(),
     }
+}
+
+/// Objects whose keys were dropped, each once.
+pub(super) fn withheld(environments: &[Environment], repo: &Repo) -> Vec<UnreadableFile> {
+    let objects = environments.iter().flat_map(|env| &env.config_objects);
+    let spans: BTreeSet<Span> = objects
+        .filter(|object| object.withheld)
+        .map(|object| object.span)
+        .collect();
+    let note = |span: Span| UnreadableFile {
+        path: repo.sources.path(span.file).to_path_buf(),
+        span: Some(span),
+        message: crate::settings::withheld::WHY.to_owned(),
+    };
+    spans.into_iter().map(note).collect()
 }
 
 /// Fills in what was read and what was not. `documents` are the formats of files that were read one by one.

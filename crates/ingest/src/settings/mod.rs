@@ -7,6 +7,7 @@ mod database;
 mod kafka;
 mod kafka_names;
 pub mod url;
+pub(crate) mod withheld;
 mod words;
 
 use crate::context::Place;
@@ -360,6 +361,7 @@ const SERVERS: &[&str] = &[
 /// Reads the variables of every container as settings of its workload. Called when all objects are known,
 /// because a variable may be in a ConfigMap.
 pub fn finish(parts: &mut Parts, chains: &Chains) {
+    withheld::withhold(parts);
     let maps = ConfigMaps::of(parts);
     let mut lists: Vec<(Owner, String, Vec<Setting>)> = Vec::new();
     for workload in &parts.workloads {

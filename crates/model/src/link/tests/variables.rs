@@ -33,6 +33,7 @@ fn container_variables_override_other_formats_and_config_maps_are_resolved() {
     );
     env.workloads = vec![api];
     env.config_objects.push(ConfigObject {
+        withheld: false,
         id: object("ConfigMap", "settings"),
         span: span(6),
         data: BTreeMap::from([(
@@ -70,6 +71,7 @@ fn every_key_of_a_config_map_is_a_variable_with_env_from() {
     env.workloads = vec![api];
     let text = |t: &str| Fact::declared(t.to_owned(), span(6));
     env.config_objects.push(ConfigObject {
+        withheld: false,
         id: object("ConfigMap", "settings"),
         span: span(6),
         data: BTreeMap::from([("MODE".to_owned(), text("slow")), ("GROUP".to_owned(), text("g"))]),
