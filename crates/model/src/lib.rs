@@ -38,7 +38,7 @@ pub use platform::{
 };
 pub use scope::{
     Absence, Altered, Apart, Deployment, DeploymentId, DeploymentKind, Home, Kept, Near, Opening, PlaceApart,
-    Project, ProjectId, Reach, ReleaseOf, Scope,
+    Project, ProjectId, Reach, ReleaseOf, Scope, Users,
 };
 pub use source::{Fact, Source};
 pub use units::{Bytes, Cpu, Money, Rate, Share};

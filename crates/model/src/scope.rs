@@ -43,7 +43,7 @@ pub struct Scope {
     /// The files of these.
     pub local_files: BTreeSet<FileId>,
     /// The deployments that use each file.
-    pub users: BTreeMap<FileId, BTreeSet<DeploymentId>>,
+    pub users: Users,
     /// The namespaces that the objects of each deployment are in, where all of them are known.
     pub namespaces: BTreeMap<DeploymentId, BTreeSet<String>>,
     /// Files that only builds have that cannot be made.
@@ -64,6 +64,10 @@ pub struct Scope {
     /// deploy.yml"). Empty if there is none.
     pub evidence: BTreeMap<(ProjectId, String), Vec<String>>,
 }
+
+/// The deployments that use each file, by their environments: a chart that a hundred releases install in a hundred
+/// environments has ten thousand, and a finding is about those of one environment.
+pub type Users = BTreeMap<FileId, BTreeMap<Option<String>, BTreeSet<DeploymentId>>>;
 
 /// Files whose values something that was not run may change where they are built.
 #[derive(Debug, Clone, PartialEq, Eq)]

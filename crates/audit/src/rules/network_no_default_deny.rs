@@ -50,7 +50,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         return;
     }
     let kept = !cx.env.network_policies.is_empty();
-    let certain = reach::without_policy(cx, &open).filter(|_| kept);
+    let certain = match kept {
+        true => reach::without_policy(cx, &open),
+        false => None,
+    };
     let is_certain = certain.is_some();
     let open = certain.unwrap_or(open);
     let free = open

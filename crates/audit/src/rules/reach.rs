@@ -3,8 +3,9 @@
 use crate::rule::Context;
 use cofferdam_model::network::{NetworkPolicy, Peer, PeerKind, PolicyRule, PortRange};
 use cofferdam_model::workload::Workload;
-use cofferdam_model::{Absence, ByHome, Environment, Near};
+use cofferdam_model::{Absence, ByHome, Environment, FileId, Near};
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The address at which clouds give a machine its credentials. Source: AWS EC2 and Google Cloud
@@ -94,7 +95,9 @@ pub(crate) fn without_policy<'w>(cx: &Context<'_>, workloads: &[&'w Workload]) -
     if scope.open_for(Absence::NetworkPolicy, place.0, place.1).is_none() {
         return Some(workloads.to_vec());
     }
-    let is_closed = |workload: &&&Workload| {
+    // The answer is the same for all that stand in one file and namespace.
+    let mut known: BTreeMap<(FileId, Option<&str>), bool> = BTreeMap::new();
+    let is_closed = |workload: &Workload| {
         let near = Near {
             files: vec![workload.span.file],
             path: Some(cx.platform.sources.path(workload.span.file)),
@@ -104,7 +107,13 @@ pub(crate) fn without_policy<'w>(cx: &Context<'_>, workloads: &[&'w Workload]) -
         };
         scope.open_near(Absence::NetworkPolicy, place, &near).is_none()
     };
-    let closed: Vec<&Workload> = workloads.iter().filter(is_closed).copied().collect();
+    let mut closed: Vec<&Workload> = Vec::new();
+    for workload in workloads.iter().copied() {
+        let key = (workload.span.file, workload.id.namespace.as_deref());
+        if *known.entry(key).or_insert_with(|| is_closed(workload)) {
+            closed.push(workload);
+        }
+    }
     (!closed.is_empty()).then_some(closed)
 }
 

@@ -1,9 +1,8 @@
 //! What a build that fails would be built from: its files belong to that build, and are no deployment of plain manifests.
 
-use super::holds::Users;
 use super::pieces::Deployments;
 use super::sources::{Piece, Sources};
-use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, FileId};
+use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, FileId, Users};
 use cofferdam_render::kustomize::Build;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -57,14 +56,14 @@ pub(super) fn files(sources: &Sources<'_>, users: &Users, deployments: &[Deploym
     if failed.is_empty() {
         return BTreeSet::new();
     }
-    let is_unbuilt = |file: FileId, of: &BTreeSet<DeploymentId>| {
+    let is_unbuilt = |file: FileId, of: &BTreeMap<Option<String>, BTreeSet<DeploymentId>>| {
         let stem = sources.repo.sources.path(file).file_stem();
         let is_kustomization = stem.is_some_and(|stem| stem.eq_ignore_ascii_case("kustomization"));
         let is_one = |id: &DeploymentId| {
             let build = failed.get(id);
             build.is_some_and(|build| !is_kustomization || sources.is_undeployed(build))
         };
-        of.iter().all(is_one)
+        of.values().flatten().all(is_one)
     };
     let own = users.iter().filter(|(file, of)| is_unbuilt(**file, of));
     own.map(|(file, _)| *file).collect()

@@ -2,7 +2,7 @@
 //! deployed for no named environment holds in none of the named ones.
 
 use super::sources::{Piece, Sources};
-use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, FileId};
+use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, FileId, Users};
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -53,14 +53,21 @@ pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Holds {
     found
 }
 
-/// The deployments that use each file.
-pub(super) type Users = BTreeMap<FileId, BTreeSet<DeploymentId>>;
-
 /// The deployments of every file: what their objects stand in, and what they are built from.
 pub(super) fn users(sources: &Sources<'_>, pieces: &[Piece<'_>], deployments: &[Deployment]) -> Users {
     let mut found = Users::new();
     let mut add = |file: FileId, id: DeploymentId| {
-        found.entry(file).or_default().insert(id);
+        let Some(deployment) = deployments.get(id.0 as usize) else {
+            return;
+        };
+        let of_file = found.entry(file).or_default();
+        match of_file.get_mut(&deployment.environment) {
+            Some(known) => known.insert(id),
+            None => {
+                let new = of_file.entry(deployment.environment.clone());
+                new.or_default().insert(id)
+            }
+        };
     };
     for piece in pieces {
         if let Some(id) = piece.holder.deployment {

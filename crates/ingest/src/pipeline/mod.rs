@@ -198,6 +198,8 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform.reading.templates = templates.count;
     summary::fill(&sources, &formats, &mut platform);
     platform.reading.notes.splice(0..0, found.notes);
+    let withheld = summary::withheld(&platform.environments, &repo);
+    platform.reading.notes.extend(withheld);
     let Sources {
         built,
         charts,

@@ -257,16 +257,15 @@ impl Scope {
     fn locate<'a>(&'a self, near: &'a Near<'a>, environment: &str) -> Located<'a> {
         let is_here = |id: &DeploymentId| {
             self.deployments.get(id.0 as usize).is_some_and(|own| {
-                own.environment.as_deref().is_none_or(|e| e == environment)
-                    && (near.cluster.is_none()
-                        || own.cluster.is_none()
-                        || own.cluster.as_deref() == near.cluster)
+                near.cluster.is_none() || own.cluster.is_none() || own.cluster.as_deref() == near.cluster
             })
         };
         let mut used = near.files.iter().filter_map(|file| self.users.get(file));
         let all: BTreeSet<DeploymentId> = used
             .next()
             .into_iter()
+            .flat_map(|users| [users.get(&None), users.get(&Some(environment.to_owned()))])
+            .flatten()
             .flatten()
             .copied()
             .filter(is_here)

@@ -275,7 +275,7 @@ fn deployed(namespaces: &[&str], openings: Vec<Opening>) -> Scope {
     Scope {
         deployments: namespaces.iter().map(|_| deployment()).collect(),
         users: numbered()
-            .map(|(n, _)| (FileId(n), [DeploymentId(n)].into()))
+            .map(|(n, _)| (FileId(n), [(None, [DeploymentId(n)].into())].into()))
             .collect(),
         namespaces: (numbered().filter(|(_, name)| !name.is_empty()))
             .map(|(n, name)| (DeploymentId(n), [(*name).to_owned()].into()))

@@ -7,6 +7,9 @@ use crate::report::style::{Style, wrap};
 use cofferdam_model::units::count;
 use std::fmt::Write;
 
+/// The column of names is not wider; a longer name moves only its own line.
+const WIDEST: usize = 60;
+
 impl ExplainedProject<'_> {
     /// Whether there is nothing to show: a directory that only contains other projects.
     pub(super) fn is_empty(&self) -> bool {
@@ -132,9 +135,10 @@ impl ExplainedProject<'_> {
         let width = self
             .environments
             .iter()
-            .map(|e| e.shown().len())
+            .map(|e| e.shown().chars().count())
             .max()
-            .unwrap_or(0);
+            .unwrap_or(0)
+            .min(WIDEST);
         for environment in &self.environments {
             let mut text = match environment.evidence {
                 _ if !environment.judged => "not judged: no file that was read is declared for it".to_owned(),

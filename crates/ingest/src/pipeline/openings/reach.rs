@@ -115,6 +115,7 @@ pub(in crate::pipeline) fn locate(scope: &mut Scope, repo: &Repo) {
     }
     let of_path = |path: &Path| {
         let of_file = repo.files.get(path).and_then(|file| scope.users.get(file));
+        let of_file = of_file.into_iter().flat_map(BTreeMap::values);
         let all = by_root.get(path).into_iter().chain(of_file);
         all.flatten().copied().collect::<BTreeSet<DeploymentId>>()
     };
