@@ -361,7 +361,9 @@ impl Scope {
     /// Whether every deployment that uses a file drops fields that the API does not know.
     pub fn drops_unknown_fields(&self, file: FileId) -> bool {
         let users = self.users.get(&file);
-        users.is_some_and(|users| !users.is_empty() && users.is_subset(&self.lenient))
+        users.is_some_and(|users| {
+            !users.is_empty() && users.values().flatten().all(|id| self.lenient.contains(id))
+        })
     }
 
     /// Whether a deployment counts where an environment is added up: it is for this environment, or shares a namespace

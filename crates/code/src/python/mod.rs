@@ -9,6 +9,7 @@
 
 mod arith;
 mod attributes;
+mod callers;
 mod calls;
 pub mod clients;
 mod collect;
@@ -142,7 +143,7 @@ pub fn read(file: FileId, path: &Path, text: &str) -> Result<Module, NotRead> {
     let symbols = Symbols::of(&parsed.body);
     let eval = Eval::new(&symbols);
     let mut found = collect::collect(&parsed.body, &eval);
-    let mut callers = flow::Callers::of(&found);
+    let mut callers = callers::Callers::of(&found);
     let repeated: Vec<Option<Repeat>> = (found.calls.iter())
         .map(|call| callers.repeated(&symbols, &call.place))
         .collect();

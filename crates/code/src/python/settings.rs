@@ -179,12 +179,15 @@ fn label_of(condition: &Expr) -> Option<Label> {
     (!names.is_empty()).then_some(Label(names))
 }
 
+/// Where the keys of a dictionary are, by label and key.
+type Places = HashMap<(Option<Box<str>>, Box<str>), usize>;
+
 /// A dictionary that grows, and where each of its keys is. A class of settings may have thousands of fields.
 #[derive(Default)]
 struct Growing {
     dict: Dict,
     /// The items by key; with a label, those of the dictionary under the label.
-    places: HashMap<(Option<Box<str>>, Box<str>), usize>,
+    places: Places,
     /// The labels whose dictionaries are in `places`.
     labels: BTreeSet<Box<str>>,
 }
@@ -233,16 +236,7 @@ impl Growing {
 }
 
 /// Sets a key of a dictionary whose items are in `places` under `label`.
-fn put(
-    out: &mut Dict,
-    (places, label): (
-        &mut HashMap<(Option<Box<str>>, Box<str>), usize>,
-        Option<Box<str>>,
-    ),
-    name: &str,
-    span: Span,
-    value: Val,
-) {
+fn put(out: &mut Dict, (places, label): (&mut Places, Option<Box<str>>), name: &str, span: Span, value: Val) {
     let mut key: Box<str> = name.into();
     let mut number = 1;
     // If two dictionaries in different functions' branches have one name, both are kept.
