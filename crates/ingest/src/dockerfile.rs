@@ -54,6 +54,31 @@ pub fn find<'r>(
     found
 }
 
+/// The files of Python that images start. A path in an image begins with a directory that only the image has
+/// (`/srv/app/tools/main.py`): the longest end of it that exists beside the Dockerfile counts.
+pub fn started(repo: &Repo, dockerfiles: &[Dockerfile<'_>]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for dockerfile in dockerfiles.iter().filter(|one| one.text.contains("python")) {
+        let directory = dockerfile.path.parent().unwrap_or(Path::new(""));
+        let command = container(dockerfile.text, dockerfile.file).command;
+        let mut is_module = false;
+        for word in command.iter().flat_map(|part| part.value.split_whitespace()) {
+            let path = match is_module {
+                true => PathBuf::from(word.replace('.', "/")).with_extension("py"),
+                false => PathBuf::from(word),
+            };
+            is_module = word == "-m";
+            if path.extension().is_none_or(|end| end != "py") {
+                continue;
+            }
+            let parts: Vec<_> = path.components().collect();
+            let ends = (0..parts.len()).map(|at| directory.join(parts[at..].iter().collect::<PathBuf>()));
+            found.extend(ends.into_iter().find(|end| repo.files.contains_key(end)));
+        }
+    }
+    found
+}
+
 /// Sets the processes of services whose manifests leave the command to the image. Called when services
 /// are known.
 pub fn interpret(
@@ -153,6 +178,27 @@ fn container(text: &str, file: FileId) -> Container {
 #[cfg(test)]
 mod tests {
     use crate::pipeline::read_files;
+
+    #[test]
+    fn code_that_an_image_starts_is_a_services_wherever_it_is() {
+        let code = "import requests\nrequests.get('http://orders/')\n";
+        let calls = |path: &str, command: &str| {
+            let dockerfile = format!("FROM python:3.12\nCOPY . /srv/app\n{command}\n");
+            let files = [("svc/Dockerfile", dockerfile.as_str()), (path, code)];
+            let platform = read_files(files.map(|(p, t)| (p.into(), t.as_bytes().to_vec())));
+            platform.environments[0].calls.len()
+        };
+        let tool = "svc/tools/main.py";
+        for command in [
+            r#"CMD ["python", "tools/main.py"]"#,
+            r#"ENTRYPOINT ["python", "/srv/app/tools/main.py"]"#,
+            "CMD python -m tools.main",
+        ] {
+            assert_eq!(calls(tool, command), 1, "{command}");
+        }
+        assert_eq!(calls(tool, r#"CMD ["python", "app.py"]"#), 0);
+        assert_eq!(calls("svc/app/main.py", r#"CMD ["python", "app.py"]"#), 1);
+    }
 
     fn processes(path: &str, dockerfile: &str, container: &str) -> Option<u32> {
         let manifest = format!(

@@ -24,6 +24,8 @@ pub struct Project<'m> {
     importers: BTreeMap<usize, Vec<usize>>,
     /// Directories that are built and deployed as one.
     roots: BTreeSet<PathBuf>,
+    /// Files that an image starts: they are a service's, wherever they are.
+    started: BTreeSet<PathBuf>,
 }
 
 impl<'m> Project<'m> {
@@ -61,6 +63,15 @@ impl<'m> Project<'m> {
         all
     }
 
+    /// Takes files for code of services, because images start them.
+    pub fn start(&mut self, files: impl IntoIterator<Item = PathBuf>) {
+        self.started.extend(files);
+    }
+
+    fn is_service(&self, path: &Path) -> bool {
+        is_service_code(path) || self.started.contains(path)
+    }
+
     /// Records which files import which.
     fn follow_imports(&mut self) {
         for (at, (path, names)) in self.files.iter().enumerate() {
@@ -91,7 +102,7 @@ impl<'m> Project<'m> {
                     continue;
                 }
                 let path = &self.files[*importer].0;
-                if !is_service_code(path) {
+                if !self.is_service(path) {
                     continue;
                 }
                 let owner = self.owner(path, owners);
@@ -144,6 +155,6 @@ impl<'m> Project<'m> {
         self.modules
             .iter()
             .copied()
-            .filter(|m| !m.is_test && is_service_code(&m.path))
+            .filter(|m| !m.is_test && self.is_service(&m.path))
     }
 }

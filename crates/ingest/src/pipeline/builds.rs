@@ -126,6 +126,7 @@ impl<'a> Sources<'a> {
             },
         );
         manifests.rename(|name| stated.environment_name(name));
+        let dockerfiles = dockerfile::find(repo, &|path| projects.of_path(path));
         Sources {
             skaffold: Skaffold::read(repo, &projects),
             plain,
@@ -133,12 +134,8 @@ impl<'a> Sources<'a> {
             of_builds,
             variants,
             deployed,
-            code: Project::divide(
-                code,
-                repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path),
-                &|path| projects.of_path(path),
-            ),
-            dockerfiles: dockerfile::find(repo, &|path| projects.of_path(path)),
+            code: code_of(repo, code, &dockerfiles, &projects),
+            dockerfiles,
             deploys,
             remotes,
             code_notes: &code.notes,
@@ -387,6 +384,22 @@ fn of_builds(applications: &Applications, naming: &Naming<'_>) -> HashMap<PathBu
         }
     }
     found
+}
+
+/// The code of each project, with what its images start.
+fn code_of<'c>(
+    repo: &Repo,
+    code: &'c Code,
+    dockerfiles: &BTreeMap<ProjectId, Vec<dockerfile::Dockerfile<'_>>>,
+    projects: &Projects,
+) -> BTreeMap<ProjectId, Project<'c>> {
+    let files = repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path);
+    let mut all = Project::divide(code, files, &|path| projects.of_path(path));
+    for (project, own) in &mut all {
+        let images = dockerfiles.get(project).map_or(&[][..], Vec::as_slice);
+        own.start(dockerfile::started(repo, images));
+    }
+    all
 }
 
 /// The builds, each under what the one application that deploys it lays over it.
