@@ -13,6 +13,7 @@ use cofferdam_syntax::hash::{HashMap, HashSet};
 use known::{Copies, Known};
 use rayon::prelude::*;
 use same::{are_on_other_clusters, are_variants, is_known};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::ffi::OsString;
@@ -208,12 +209,19 @@ fn merge_locations(kept: &mut Vec<Location>, more: Vec<Location>) {
 /// The text without the name of its subject, also if the subject is a part of the object that the text names
 /// ("Deployment shop/api container api").
 fn without_subject(text: &str, subject: &str) -> String {
-    let mut text = text.replace(subject, "{}");
-    for word in subject.split(' ').filter(|word| word.contains('/')) {
-        text = text.replace(word, "{}");
+    // Most texts name a part of the subject at most.
+    let has = |text: &str, word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
+    let mut text = Cow::Borrowed(text);
+    for word in std::iter::once(subject).chain(subject.split(' ').filter(|word| word.contains('/'))) {
+        if has(&text, word) {
+            text = Cow::Owned(text.replace(word, "{}"));
+        }
     }
     let name = subject.rsplit([' ', '/']).next().unwrap_or(subject);
-    without_word(&text, name)
+    match has(&text, name) {
+        true => without_word(&text, name),
+        false => text.into_owned(),
+    }
 }
 
 /// The text without a name where it is a whole word: a short one is a part of many words.

@@ -305,7 +305,9 @@ fn walk_with(
         })
     });
     drop(send);
-    found.extend(receive);
+    // All at once: a map that grows hashes its paths again and again.
+    let all: Vec<(PathBuf, Seen)> = receive.into_iter().collect();
+    found.extend(all);
     let mut set_aside: Vec<SetAside> = set_aside.try_iter().collect();
     set_aside.sort();
     let repositories = repositories.try_iter().map(|own| below.join(own));

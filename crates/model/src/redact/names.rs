@@ -7,6 +7,7 @@
 use crate::secret_scan;
 use crate::secrets::SecretKind;
 use aho_corasick::AhoCorasick;
+use cofferdam_syntax::memo::Memo;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -261,6 +262,13 @@ pub(super) fn level(key: &str) -> Option<Level> {
     if FINDER.as_ref().is_some_and(|finder| !finder.is_match(key)) {
         return None;
     }
+    thread_local! {
+        static KNOWN: Memo<Option<Level>> = Memo::default();
+    }
+    KNOWN.with(|known| known.get(key, judged))
+}
+
+fn judged(key: &str) -> Option<Level> {
     let words = secret_scan::words(key);
     let (last, before) = words.split_last()?;
     if words.iter().any(|word| word == "existing") {
