@@ -18,6 +18,7 @@ mod messages;
 mod overlay;
 mod scope;
 mod simulate;
+mod start;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
