@@ -166,7 +166,7 @@ fn cut(line: &str) -> Cow<'_, str> {
     ))
 }
 
-/// The same as [`print`] for output that is made piece by piece.
+/// The same as [`print()`] for output that is made piece by piece.
 ///
 /// # Errors
 /// The system's reason, except when the reader closed the pipe.

@@ -1,5 +1,5 @@
 //! Converts the facts of modules into the platform's parts. A literal in code is an interpretation that a
-//! person may dispute, so its facts are [`Source::Inferred`]; a variable that a manifest sets has the
+//! person may dispute, so its facts are [`Source::Inferred`](cofferdam_model::Source::Inferred); a variable that a manifest sets has the
 //! manifest's certainty. The owner of a part is the directory of the module.
 
 mod dotted;
