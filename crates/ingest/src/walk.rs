@@ -85,7 +85,7 @@ pub fn read(input: &Input) -> Result<Walked, ReadError> {
         inside.extend(repositories);
     }
     let files: Vec<(PathBuf, Seen)> = (given.files.par_iter())
-        .map(|(below, path)| (below.clone(), look(path, below)))
+        .map(|(below, path)| (below.clone(), look(path, below, read_bounded)))
         .collect();
     found.extend(files);
     if let Some(bytes) = &input.stdin {
@@ -159,11 +159,10 @@ fn free_name(found: &Files) -> PathBuf {
         .unwrap_or_default()
 }
 
-fn look(path: &Path, below: &Path) -> Seen {
-    if may_be_configuration(below) {
-        Seen::Read(read_bounded(path))
-    } else {
-        Seen::PassedOver
+fn look(path: &Path, below: &Path, read: fn(&Path) -> Result<Vec<u8>, String>) -> Seen {
+    match may_be_configuration(below) {
+        true => Seen::Read(read(path)),
+        false => Seen::PassedOver,
     }
 }
 
@@ -333,10 +332,7 @@ fn entry_seen(
         }
         Ok(entry) => {
             let path = below(entry.path());
-            let seen = match may_be_configuration(&path) {
-                true => Seen::Read(read_file(entry.path())),
-                false => Seen::PassedOver,
-            };
+            let seen = look(entry.path(), &path, read_file);
             Some((path, seen))
         }
         Err(error) => {

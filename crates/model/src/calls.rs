@@ -64,6 +64,26 @@ pub struct Call {
     pub breaker: Option<Fact<String>>,
 }
 
+impl Call {
+    /// A call of which only who makes it, where, and what kind of target it has are known.
+    pub fn at(span: Span, owner: Owner, site: CallSite, target: CallTarget) -> Call {
+        Call {
+            owner,
+            site,
+            span,
+            target,
+            target_name: None,
+            what: String::new(),
+            timeout: TimeoutSetting::Unknown,
+            attempts: None,
+            backoff: None,
+            jitter: None,
+            retry_budget: None,
+            breaker: None,
+        }
+    }
+}
+
 /// Whether a wait is bounded.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TimeoutSetting {

@@ -332,3 +332,28 @@ pub struct Cache {
     /// Its hosts.
     pub hosts: Vec<Fact<String>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_server_refuses_in_its_own_words() {
+        let postgres = [
+            "remaining connection slots are reserved",
+            "sorry, too many clients already",
+        ];
+        for engine in [
+            None,
+            Some(Engine::PostgreSql),
+            Some(Engine::RdsPostgreSql),
+            Some(Engine::AuroraPostgreSql),
+        ] {
+            // The second where nothing is kept for administrators.
+            let texts = [3, 0].map(|reserved| Engine::refusal(engine, reserved));
+            assert_eq!(texts, postgres, "{engine:?}");
+        }
+        assert_eq!(Engine::refusal(Some(Engine::MySql), 0), "Too many connections");
+        assert!(Engine::refusal(Some(Engine::SqlServer), 0).contains("user connections"));
+    }
+}

@@ -69,14 +69,15 @@ fn burns(alert: &Alert) -> bool {
     matches!(&alert.timing, Timing::Prometheus(timing) if !timing.burn.is_empty())
 }
 
-/// What a burn-rate alert watches: its service and objective.
-fn watched(alert: &Alert) -> (Option<ServiceId>, Option<&str>) {
-    let name = alert.owner.name.as_deref();
-    (alert.owner.service, name)
+/// What a burn-rate alert watches: its service, by what is known of it. All that name none watch the platform.
+type Watched<'a> = (Option<ServiceId>, Option<&'a str>);
+
+fn watched(alert: &Alert) -> Watched<'_> {
+    (alert.owner.service, alert.owner.name.as_deref())
 }
 
 /// The shortest detection among the burn-rate alerts on each service.
-fn fastest_burns<'a>(timed: &[Timed<'a>]) -> HashMap<(Option<ServiceId>, Option<&'a str>), Duration> {
+fn fastest_burns<'a>(timed: &[Timed<'a>]) -> HashMap<Watched<'a>, Duration> {
     let mut fastest = HashMap::new();
     for (alert, detection, _) in timed.iter().filter(|(alert, ..)| burns(alert)) {
         let first = fastest.entry(watched(alert)).or_insert(detection.worst);

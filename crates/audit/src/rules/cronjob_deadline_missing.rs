@@ -38,7 +38,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 workload.id
             ),
         );
-        if let Some(interval) = interval.filter(|minutes| minutes.is_finite()) {
+        if let Some(interval) = interval {
             finding = finding.figure("interval", interval, "min");
         }
         out.report(

@@ -100,6 +100,28 @@ mod tests {
     }
 
     #[test]
+    fn a_class_of_something_else_is_not_overlooked() {
+        let mut env = pods::testing::env((2, 2, 2), |_| {});
+        let title = |env: &_| testing::only(&RULE, env).title;
+        for n in 0..2 {
+            let mut more = env.workloads[0].clone();
+            (more.id.name, more.span) = (format!("w{n}"), testing::span(20 + n));
+            env.workloads.push(more);
+        }
+        assert!(title(&env).starts_with("No workload ("), "{}", title(&env));
+        // One that waits behind all others is a batch job here, and is not counted.
+        let mut last = env.workloads[0].clone();
+        (last.id.name, last.lifecycle) = ("last".to_owned(), Lifecycle::Batch);
+        last.priority_class = Some(fact("low".to_owned(), 9));
+        env.workloads.push(last);
+        assert!(
+            title(&env).starts_with("3 workloads have no priority class: "),
+            "{}",
+            title(&env)
+        );
+    }
+
+    #[test]
     fn many_objects_are_one_finding() {
         let mut env = pods::testing::env((2, 2, 2), |_| {});
         for n in 0..6 {

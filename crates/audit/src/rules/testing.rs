@@ -3,7 +3,7 @@
 use crate::engine::{Options, audit};
 use crate::finding::Finding;
 use crate::rule::{Context, Rule, Verdicts};
-use cofferdam_model::calls::{Call, CallSite, CallTarget, TimeoutSetting};
+use cofferdam_model::calls::{Call, CallSite, CallTarget};
 use cofferdam_model::kafka::{Consumer, Topic, WorkerSetting};
 use cofferdam_model::workload::{Completeness, ObjectId, ServicePort};
 use cofferdam_model::{
@@ -138,18 +138,5 @@ pub(crate) fn service_port(id: ObjectId, selector: &BTreeMap<String, Fact<String
 
 /// A call of the service at a place in the list of services, of which nothing else is known.
 pub(crate) fn call(from: usize, site: CallSite) -> Call {
-    Call {
-        owner: owned_by(from),
-        site,
-        span: span(50),
-        target: CallTarget::Service,
-        target_name: None,
-        what: String::new(),
-        timeout: TimeoutSetting::Unknown,
-        attempts: None,
-        backoff: None,
-        jitter: None,
-        retry_budget: None,
-        breaker: None,
-    }
+    Call::at(span(50), owned_by(from), site, CallTarget::Service)
 }

@@ -262,3 +262,45 @@ fn a_path_that_does_not_exist_is_a_usage_error() {
     assert_eq!(outcome.code, 2, "{}", outcome.said);
     outcome.says(&["/there/is/no/such/directory", "no such file"]);
 }
+
+#[test]
+fn code_that_cannot_be_parsed_is_named_as_the_cause_where_nothing_else_is_there() {
+    let outcome = check(&[("a.py", b"import redis\ndef broken(:\n    ]]] = = =\n((((\n")]);
+    assert_eq!(outcome.code, 2, "{}", outcome.said);
+    outcome.says(&["nothing to check in", "a.py: is not Python"]);
+    assert!(
+        !outcome.said.contains("is not configuration that"),
+        "{}",
+        outcome.said
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_the_output_is_told_and_leaves_no_half_of_a_file() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for arguments in [["--help"].as_slice(), &["check", "--help"], &["--version"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cofferdam"));
+        let output = command.args(arguments).stdout(full()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(
+            said.contains("cannot write to standard output"),
+            "{arguments:?}: {said}"
+        );
+    }
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("api.yaml"), FAULTY).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cofferdam"));
+    let output = command
+        .arg("init")
+        .arg(directory.path())
+        .stdout(full())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    // The file is there, so that a second try would fail: it is a success with a note.
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("cofferdam.yaml was written"), "{said}");
+    assert!(directory.path().join("cofferdam.yaml").exists());
+}

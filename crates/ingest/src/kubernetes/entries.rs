@@ -13,7 +13,9 @@ use cofferdam_syntax::properties;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use cofferdam_syntax::yaml;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Deref;
 
 /// Reads the entries of every ConfigMap that has been read. `values` are those of the charts that are installed with it.
 pub(super) fn finish<'r>(
@@ -23,7 +25,8 @@ pub(super) fn finish<'r>(
     parts: &mut Parts,
 ) {
     let users = Users::new(parts);
-    let written = Written::of(values);
+    // Only for texts that templates made.
+    let written = LazyCell::new(|| Written::of(values));
     for at in 0..parts.config_objects.len() {
         let object = &mut parts.config_objects[at];
         let is_secret = object.id.kind == "Secret";
@@ -144,10 +147,10 @@ fn literal(text: &str, span: Span) -> Node {
 }
 
 /// Reads one entry for its users.
-fn entry(
+fn entry<'r>(
     text: &str,
     span: Span,
-    (users, written): (&[Owner], &Written<'_>),
+    (users, written): (&[Owner], &impl Deref<Target = Written<'r>>),
     place: Place<'_>,
     parts: &mut Parts,
 ) {

@@ -5,7 +5,7 @@ use super::object::Object;
 use cofferdam_model::Parts;
 use cofferdam_model::delivery::{DanglingKind, DefectEffect};
 use cofferdam_syntax::tree::Node;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether an object that lacks a required field may be meant for one that exists. What has an image is a whole workload,
 /// and what selects pods is a whole Service. In which namespace it is says nothing: operators make objects everywhere.
@@ -43,18 +43,20 @@ pub(super) fn finish(parts: &mut Parts) {
     let own: BTreeSet<&str> = declared
         .chain(run_in.filter_map(|workload| workload.id.namespace.as_deref()))
         .collect();
+    let mut named: BTreeMap<(DanglingKind, &str), Vec<Option<&str>>> = BTreeMap::new();
+    for reference in &parts.references {
+        let name = reference.name.value.as_str();
+        let namespaces = named.entry((reference.kind, name)).or_default();
+        namespaces.push(reference.namespace.as_deref());
+    }
     let is_named = |kind: &str, namespace: Option<&str>, name: &str| {
         let by = match kind {
             "PersistentVolumeClaim" => DanglingKind::Claim,
             "Service" => DanglingKind::Service,
             _ => DanglingKind::ScaleTarget,
         };
-        parts.references.iter().any(|reference| {
-            let other = reference.namespace.as_deref();
-            reference.kind == by
-                && reference.name.value == name
-                && namespace.zip(other).is_none_or(|(own, other)| own == other)
-        })
+        let mut namespaces = named.get(&(by, name)).into_iter().flatten();
+        namespaces.any(|other| namespace.zip(*other).is_none_or(|(own, other)| own == other))
     };
     for defect in parts.defects.iter_mut().filter(|defect| is_open(defect.effect)) {
         let Some((kind, id)) = defect.subject.split_once(' ') else {

@@ -7,7 +7,7 @@ use super::sections::{
 };
 use super::{OverlayDocument, sections::Sections};
 use cofferdam_model::alerts::Slo;
-use cofferdam_model::calls::{Call, CallSite, CallTarget, TimeoutSetting};
+use cofferdam_model::calls::{Call, CallSite, CallTarget};
 use cofferdam_model::cells::Cell;
 use cofferdam_model::database::{Database, Pool, PoolTarget};
 use cofferdam_model::kafka::{Consumer, KafkaCluster, Topic};
@@ -201,19 +201,11 @@ fn add_call(said: &Named<ServiceEntry>, name: &Fact<String>, env: &mut Environme
     } else {
         CallTarget::Service
     };
+    let span = name.span().unwrap_or(said.span);
     env.calls.push(Call {
-        owner: Owner::named(said.name.clone()),
-        site: CallSite::default(),
-        span: name.span().unwrap_or(said.span),
-        target,
         target_name: Some(name.clone()),
         what: format!("{DEPENDS_ON}{text}"),
-        timeout: TimeoutSetting::Unknown,
-        attempts: None,
-        backoff: None,
-        jitter: None,
-        retry_budget: None,
-        breaker: None,
+        ..Call::at(span, Owner::named(said.name.clone()), CallSite::default(), target)
     });
 }
 

@@ -174,7 +174,7 @@ fn applications(repo: &Repo, selected: &Selected, charts: &Charts) -> Applicatio
         .collect();
     let built: Vec<kustomize::Made> = match with_applications.is_empty() {
         true => Vec::new(),
-        false => kustomize::objects_of(repo, &with_applications),
+        false => kustomize::built_of(repo, &with_applications),
     };
     let in_builds: HashSet<&Path> = (built.iter())
         .flat_map(|made| made.files.iter().map(PathBuf::as_path))

@@ -44,8 +44,8 @@ impl Reached {
             .collect();
         let mut to_visit: Vec<usize> = (0..count).filter(|at| reached[*at]).collect();
         to_visit.extend((0..count).filter(|at| {
-            let is_root = brought[*at].is_empty() || brought_by(&brought, *at).contains(at);
-            !brings[*at].is_empty() && is_root && !is_unused(sources, &all[*at])
+            let is_root = || brought[*at].is_empty() || brought_by(&brought, *at).contains(at);
+            !brings[*at].is_empty() && !is_unused(sources, &all[*at]) && is_root()
         }));
         // An overlay may change the path of one that is a root in another overlay.
         let roots: BTreeSet<Span> = to_visit.iter().map(|at| all[*at].span).collect();
@@ -135,6 +135,10 @@ fn brings(sources: &Sources<'_>) -> Vec<BTreeSet<usize>> {
     for (at, application) in all.iter().enumerate() {
         by_file.entry(file(sources, application)).or_default().push(at);
     }
+    let mut files_of: HashMap<&Path, Vec<&PathBuf>> = HashMap::default();
+    for build in &sources.built.builds {
+        files_of.entry(&build.dir).or_default().extend(&build.files);
+    }
     let mut by_build: HashMap<&Path, Vec<usize>> = HashMap::default();
     for (at, application) in all.iter().enumerate() {
         for dir in &application.builds {
@@ -146,8 +150,7 @@ fn brings(sources: &Sources<'_>) -> Vec<BTreeSet<usize>> {
             Deploys::Kustomization(dir) => {
                 let built = by_build.get(dir.as_path()).into_iter().flatten().copied();
                 // A base that is deployed by itself is built in what uses it too.
-                let builds = sources.built.builds.iter().filter(|build| build.dir == *dir);
-                let files = builds.flat_map(|build| &build.files);
+                let files = files_of.get(dir.as_path()).into_iter().flatten();
                 let others = files
                     .filter_map(|path| by_file.get(path.as_path()))
                     .flatten()

@@ -22,7 +22,7 @@ mod tests;
 use crate::platform::Environment;
 
 pub use names::bare_name;
-pub use owners::Owners;
+pub use owners::{Owners, is_bought_in};
 
 /// Builds the services and collects their variables, before readers that need variables run (code whose
 /// settings come from its environment). [`link`] runs when everything is read and repeats this with the

@@ -117,6 +117,12 @@ const BOUGHT_IN: [&str; 40] = [
     "pgadmin4",
 ];
 
+/// Whether something with this name is a product that a platform runs, and contains no code of its own: the last part of
+/// the name of an image, or the name of a service.
+pub fn is_bought_in(name: &str) -> bool {
+    BOUGHT_IN.contains(&fold(name).as_str())
+}
+
 /// Fills [`Owner::service`] of every part. A separate directory of code that no file describes becomes a
 /// service, so that findings in it have a name.
 pub(super) fn resolve(env: &mut Environment) {

@@ -209,7 +209,7 @@ pub struct Made {
 }
 
 /// The kustomizations that no other uses, that are built from one of these files, and that can be built.
-pub fn objects_of(repo: &Repo, files: &BTreeSet<&Path>) -> Vec<Made> {
+pub fn built_of(repo: &Repo, files: &BTreeSet<&Path>) -> Vec<Made> {
     let index = Index::new(repo);
     let is_of_files = |root: &usize| {
         let own = files_from(&index, *root);

@@ -1,6 +1,7 @@
 //! Which repositories are one platform: one names a file of the other, or calls a service that only the other declares.
 
 use super::{ByDirectory, directory_of, in_directories};
+use cofferdam_model::link::is_bought_in;
 use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Map, Node};
@@ -112,7 +113,7 @@ impl Declared<'_> {
                     };
                 is_service && self.namespace.is_none_or(|own| namespace == Some(own))
             }
-            None if GENERIC.contains(&host.name) => false,
+            None if GENERIC.contains(&host.name) || is_bought_in(host.name) => false,
             None => caller
                 .namespace
                 .is_none_or(|own| self.namespace.is_none_or(|of| of == own)),
@@ -120,49 +121,25 @@ impl Declared<'_> {
     }
 }
 
-/// Names that every platform has: by itself, such a host may be anybody's.
+/// Names that every platform has, besides those of products: by itself, such a host may be anybody's.
 const GENERIC: &[&str] = &[
-    "alertmanager",
     "cache",
     "cassandra",
     "clickhouse",
-    "consul",
     "database",
     "db",
-    "elasticsearch",
     "etcd",
-    "grafana",
     "jaeger",
-    "kafka",
     "keycloak",
     "localhost",
-    "loki",
     "mail",
     "mailhog",
-    "mariadb",
-    "memcached",
-    "minio",
-    "mongo",
-    "mongodb",
-    "mysql",
     "nats",
-    "nginx",
-    "opensearch",
     "otel-collector",
     "pg",
-    "pgbouncer",
-    "postgres",
-    "postgresql",
-    "prometheus",
     "proxy",
-    "rabbitmq",
-    "redis",
     "registry",
     "tempo",
-    "traefik",
-    "valkey",
-    "vault",
-    "zookeeper",
 ];
 
 /// The services of a file of Compose.

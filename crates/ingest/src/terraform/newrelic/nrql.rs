@@ -46,8 +46,8 @@ enum Token {
     Symbol(char),
 }
 
-/// Words of the language that are not attributes.
-const KEYWORDS: &[&str] = &[
+/// Words that begin a clause.
+const CLAUSES: &[&str] = &[
     "select",
     "from",
     "where",
@@ -58,35 +58,15 @@ const KEYWORDS: &[&str] = &[
     "timeseries",
     "compare",
     "with",
-    "extrapolate",
-    "and",
-    "or",
-    "not",
-    "in",
-    "like",
-    "rlike",
-    "is",
-    "null",
-    "true",
-    "false",
-    "as",
-    "ago",
-    "order",
-    "by",
-    "asc",
-    "desc",
-    "max",
-    "auto",
-    "cases",
     "slide",
-    "predict",
-    "offset",
-    "join",
-    "on",
-    "inner",
-    "left",
-    "unnest",
-    "nrql",
+    "extrapolate",
+    "order",
+];
+
+/// Other words of the language that are not attributes.
+const KEYWORDS: &[&str] = &[
+    "and", "or", "not", "in", "like", "rlike", "is", "null", "true", "false", "as", "ago", "by", "asc",
+    "desc", "max", "auto", "cases", "predict", "offset", "join", "on", "inner", "left", "unnest", "nrql",
 ];
 
 fn tokens(query: &str) -> Vec<Token> {
@@ -138,7 +118,8 @@ fn tokens(query: &str) -> Vec<Token> {
 }
 
 fn is_keyword(word: &str) -> bool {
-    KEYWORDS.iter().any(|k| word.eq_ignore_ascii_case(k))
+    let mut all = CLAUSES.iter().chain(KEYWORDS);
+    all.any(|k| word.eq_ignore_ascii_case(k))
 }
 
 /// Reads a query.
@@ -168,22 +149,7 @@ pub(super) fn parse(query: &str) -> Query {
                     continue;
                 }
                 if is_keyword(&lower) {
-                    let opens = [
-                        "select",
-                        "from",
-                        "where",
-                        "facet",
-                        "since",
-                        "until",
-                        "limit",
-                        "timeseries",
-                        "compare",
-                        "with",
-                        "slide",
-                        "extrapolate",
-                        "order",
-                    ];
-                    if opens.contains(&lower.as_str()) {
+                    if CLAUSES.contains(&lower.as_str()) {
                         clause = lower;
                     }
                     continue;

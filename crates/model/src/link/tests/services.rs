@@ -6,7 +6,7 @@ use super::{
     autoscaler, consumer_in, declared, deployment, env, in_namespace, names, object, span, with_variables,
     workload,
 };
-use crate::calls::{Call, CallSite, CallTarget, TimeoutSetting};
+use crate::calls::{Call, CallSite, CallTarget};
 use crate::link::link;
 use crate::owner::Owner;
 use crate::platform::Service;
@@ -94,20 +94,9 @@ fn ten_thousand_workloads_link_without_a_quadratic_step() {
         env.consumers.push(consumer);
         env.topics.push(topic(&format!("topic-{n}")));
         env.pools.push(sql_pool(&name, Some("db")));
-        env.calls.push(Call {
-            owner: Owner::named(name.to_uppercase()),
-            site: CallSite::default(),
-            span: span(0),
-            target: CallTarget::Outside,
-            target_name: None,
-            what: String::new(),
-            timeout: TimeoutSetting::Unknown,
-            attempts: None,
-            backoff: None,
-            jitter: None,
-            retry_budget: None,
-            breaker: None,
-        });
+        let owner = Owner::named(name.to_uppercase());
+        env.calls
+            .push(Call::at(span(0), owner, CallSite::default(), CallTarget::Outside));
     }
     let start = std::time::Instant::now();
     link(&mut env);
