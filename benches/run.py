@@ -16,8 +16,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benches" / "peers"))
+sys.path.insert(0, str(ROOT / "benches"))
 import checkov  # noqa: E402
 import simpy  # noqa: E402  (our peers/simpy.py, which runs the library in its own interpreter)
+import trees  # noqa: E402
 
 SIZES = (100, 1_000, 10_000)
 PEER_SIZE = 1_000
@@ -92,18 +94,48 @@ def check(args):
     )
 
 
+def large(args):
+    """Time `cofferdam check --quiet` on large trees, beside an earlier binary if one is given."""
+    cofferdam, generate = build()
+    print("| tree | wall s | processor s | peak MiB |\n|---|---|---|---|", flush=True)
+    ten = ("10,000 manifests, one a file", None)
+    for name, writes in (ten, *trees.TREES):
+        with tempfile.TemporaryDirectory(prefix="cofferdam-bench-") as scratch:
+            tree = Path(scratch) / "tree"
+            if writes is None:
+                command = [generate, "--manifests", "10000", "--seed", str(args.seed), tree]
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            else:
+                writes(tree)
+            os.sync()
+            binaries = [("", cofferdam)] + ([(" (earlier)", args.before)] if args.before else [])
+            # In turn, so that other load on the machine is the same for both.
+            runs = {which: [] for which, _ in binaries}
+            for turn in range(args.runs + 1):
+                for which, binary in binaries:
+                    figures = measure([binary, "check", "--quiet", tree])
+                    if turn > 0:
+                        runs[which].append(figures)
+            for which, all_runs in runs.items():
+                wall, processor, peak = (statistics.median(column) for column in zip(*all_runs))
+                print(f"| {name}{which} | {wall:.2f} | {processor:.2f} | {peak:,.0f} |", flush=True)
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--runs", type=int, default=7, help="runs of cofferdam to take the median of")
     options.add_argument("--peer-runs", type=int, default=1, help="runs of Checkov, which takes minutes")
     options.add_argument("--no-peers", action="store_true", help="leave Checkov and SimPy out")
-    options.add_argument("--only", choices=("check", "simulator"), help="time one of the two")
+    options.add_argument("--only", choices=("check", "large", "simulator"), help="time one of the three")
+    options.add_argument("--before", type=Path, help="an earlier binary to time in turn on the large trees")
     options.add_argument("--seed", type=int, default=1)
     args = options.parse_args()
     print(f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}, seed {args.seed}\n", flush=True)
-    if args.only != "simulator":
+    if args.only in (None, "check"):
         check(args)
-    if args.only != "check":
+    if args.only in (None, "large"):
+        large(args)
+    if args.only in (None, "simulator"):
         simpy.compare(args.seed, not args.no_peers)
 
 

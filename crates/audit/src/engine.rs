@@ -2,6 +2,7 @@
 //! settings applied, the most severe findings come first. The order is the same on every run and machine.
 
 use crate::claim;
+use crate::few::Few;
 pub(crate) use crate::finding::UNNAMED;
 use crate::finding::{Confidence, Finding, Location, Severity, Unjudged};
 use crate::join;
@@ -120,8 +121,8 @@ fn judge(env: &Environment, rule: &Rule, platform: &Platform, options: &Options)
     for finding in &mut out.findings {
         finding.rule = rule.id;
         finding.environments = vec![env.name.clone()];
-        finding.variants = BTreeSet::from([env.variant.clone()]);
-        finding.clusters = BTreeSet::from([env.cluster.clone()]);
+        finding.variants = Few::one(env.variant.clone());
+        finding.clusters = Few::one(env.cluster.clone());
         finding.project = env.project;
         if platform.scope.is_unnamed(claim::places(finding), &env.name) {
             finding.environments = vec![UNNAMED.to_owned()];
@@ -179,6 +180,10 @@ struct Sorted {
 
 impl Sorted {
     fn sort(&mut self, findings: Vec<Finding>, suppressions: &Suppressions<'_>, platform: &Platform) {
+        // Nearly always a rule has one or two in a project, and all are kept; a finding is large.
+        if self.kept.is_empty() {
+            self.kept.reserve_exact(findings.len());
+        }
         for finding in findings {
             let place = match platform.reading.part && is_only_stated(&finding, platform) {
                 true => &mut self.stated,
@@ -187,6 +192,10 @@ impl Sorted {
             };
             place.push(finding);
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.accepted.is_empty() && self.stated.is_empty() && self.unjudged.is_empty()
     }
 }
 
@@ -204,9 +213,8 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
         .collect();
     let counts = |env: &Environment| options.all || platform.scope.project_apart(env.project).is_none();
     // Never those of two projects: what one of them has must not decide what is joined in the other.
-    let jobs: Vec<_> = (environments.chunk_by(|a, b| a.project == b.project))
+    let groups: Vec<&[&Environment]> = (environments.chunk_by(|a, b| a.project == b.project))
         .flat_map(|of_project| of_project.chunks(TOGETHER))
-        .flat_map(|envs| chosen.iter().map(move |rule| (envs, *rule)))
         .collect();
     let mut report = Report {
         environments: distinct(environments.iter().filter(|e| counts(e)).map(|e| e.name.clone())),
@@ -214,9 +222,10 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
         ..Report::default()
     };
     let suppressions = Suppressions::new(platform, options.today, &mut report.suppression_notes);
-    let verdicts: Vec<(&'static str, Sorted)> = jobs
+    let verdicts: Vec<(&'static str, Sorted)> = (0..groups.len() * chosen.len())
         .into_par_iter()
-        .map(|(envs, rule)| {
+        .map(|job| {
+            let (envs, rule) = (groups[job / chosen.len()], chosen[job % chosen.len()]);
             let mut all = Sorted::default();
             for env in envs {
                 let mut verdicts = judge(env, rule, platform, options);
@@ -231,6 +240,7 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
             }
             (rule.id, all)
         })
+        .filter(|(_, all)| !all.is_empty())
         .collect();
     let mut by_rule: BTreeMap<&'static str, Vec<Sorted>> = BTreeMap::new();
     let mut unjudged = Vec::new();

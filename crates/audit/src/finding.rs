@@ -1,9 +1,11 @@
 //! What a rule reports: a finding with its figures, its places and its assumptions; or that it could not
 //! judge, and which facts are missing.
 
+use crate::few::Few;
+pub use crate::figures::{Figure, Figures};
 use cofferdam_model::database::{Reached, only_database};
 use cofferdam_model::{Absence, Apart, Fact, Linked, Owner, ProjectId, Source, Span};
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
 use std::fmt;
 
 /// How bad it is.
@@ -74,15 +76,6 @@ impl Confidence {
     }
 }
 
-/// A computed number.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Figure {
-    /// The number.
-    pub value: f64,
-    /// Its unit (`connections`, `s`, `replicas`, `messages`, `%`); empty for a bare number.
-    pub unit: String,
-}
-
 /// A place that supports a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
@@ -104,9 +97,9 @@ pub struct Finding {
     /// Environments with this finding; the engine fills them.
     pub environments: Vec<String>,
     /// Variants with this finding, `None` where there are none; the engine fills them.
-    pub variants: BTreeSet<Option<String>>,
+    pub variants: Few<Option<String>>,
     /// The clusters that it was found on; `None` where the environment has only one.
-    pub clusters: BTreeSet<Option<String>>,
+    pub clusters: Few<Option<String>>,
     /// What it is about ("Deployment data-collector", "topic platform-events"). The same thing has the
     /// same subject in every environment.
     pub subject: String,
@@ -125,7 +118,7 @@ pub struct Finding {
     /// The consequence, in the platform's own terms.
     pub explanation: String,
     /// Computed numbers by name (`snake_case`).
-    pub figures: BTreeMap<String, Figure>,
+    pub figures: Figures,
     /// Assumptions of the finding, as sentences.
     pub assumptions: Vec<String>,
     /// Places, the most important first.
@@ -168,12 +161,12 @@ impl Finding {
             cause: None,
             title: on_one_line(title.into()),
             explanation: String::new(),
-            figures: BTreeMap::new(),
+            figures: Figures::default(),
             assumptions: Vec::new(),
             locations: Vec::new(),
             also_at: Vec::new(),
-            variants: BTreeSet::new(),
-            clusters: BTreeSet::new(),
+            variants: Few::default(),
+            clusters: Few::default(),
             remedy: String::new(),
             absence: None,
             each: false,
@@ -226,14 +219,17 @@ impl Finding {
 
     /// Adds a computed number.
     #[must_use]
-    pub fn figure(mut self, name: &str, value: impl Into<f64>, unit: &str) -> Self {
-        self.figures.insert(
-            name.to_owned(),
-            Figure {
-                value: value.into(),
-                unit: unit.to_owned(),
-            },
-        );
+    pub fn figure(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<f64>,
+        unit: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let figure = Figure {
+            value: value.into(),
+            unit: unit.into(),
+        };
+        self.figures.insert(name.into(), figure);
         self
     }
 

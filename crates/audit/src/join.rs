@@ -137,7 +137,7 @@ fn is_of_another_variant(a: &Finding, b: &Finding) -> bool {
 /// certain it is, then how many workloads it counts.
 fn weight(finding: &Finding) -> (Option<Severity>, u8, Confidence, u32) {
     let counted = ["workloads", "budgets", "containers"];
-    let mut figures = counted.iter().filter_map(|name| finding.figures.get(*name));
+    let mut figures = counted.iter().filter_map(|name| finding.figures.get(name));
     let of = |name: &String| match (name == "production", is_production_like(name)) {
         (true, _) => 2,
         (_, true) => 1,
@@ -175,8 +175,8 @@ fn absorb(first: &mut Finding, mut other: Finding) {
         let names = other.environments.into_iter().map(|name| (project, name));
         first.elsewhere.extend(names);
     }
-    first.variants.append(&mut other.variants);
-    first.clusters.append(&mut other.clusters);
+    first.variants.append(other.variants);
+    first.clusters.append(other.clusters);
     for assumption in other.assumptions.into_iter().filter(|_| !is_weaker) {
         if !first.assumptions.contains(&assumption) {
             first.assumptions.push(assumption);

@@ -3,6 +3,8 @@
 
 mod claim;
 pub mod engine;
+mod few;
+mod figures;
 pub mod finding;
 pub mod init;
 mod join;
@@ -12,5 +14,6 @@ pub mod rules;
 mod suppress;
 
 pub use engine::{Options, Report, audit, severity_of};
-pub use finding::{Confidence, Evidence, Figure, Finding, Location, Severity, Unjudged};
+pub use few::Few;
+pub use finding::{Confidence, Evidence, Figure, Figures, Finding, Location, Severity, Unjudged};
 pub use rule::{Context, Fix, Group, Rule, Verdicts};

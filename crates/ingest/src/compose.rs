@@ -17,7 +17,7 @@ use cofferdam_model::workload::{
     Completeness, Container, Lifecycle, ObjectId, Probe, ProbeCheck, Rollout, Spread, Volume, VolumeKind,
     Workload,
 };
-use cofferdam_model::{Bytes, Cpu, Fact, Owner, Parts, Service, Span, Variable, VariableValue, units};
+use cofferdam_model::{Bytes, Cpu, Fact, Owner, Parts, Service, Span, Texts, Variable, VariableValue, units};
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Node, Value};
@@ -124,7 +124,7 @@ pub fn settle(parts: &mut Parts) {
 }
 
 fn workload(name: &str, span: Span, service: &Node) -> Workload {
-    let mut fields = BTreeMap::new();
+    let mut fields = Texts::new();
     for key in ["restart", "network_mode", "privileged"] {
         if let Some(fact) = service.get(key).and_then(Node::text_fact) {
             fields.insert(key.to_owned(), fact);
@@ -144,8 +144,8 @@ fn workload(name: &str, span: Span, service: &Node) -> Workload {
         owner: Owner::named(name),
         replicas: replicas.and_then(Node::u32_fact),
         rollout: Rollout::default(),
-        labels: BTreeMap::new(),
-        annotations: BTreeMap::new(),
+        labels: Texts::new(),
+        annotations: Texts::new(),
         containers: vec![container(name, span, service)],
         init_containers: Vec::new(),
         grace: service

@@ -14,7 +14,7 @@ use cofferdam_model::secrets::{Passage, SecretUse};
 use cofferdam_model::workload::{
     Completeness, Container, Lifecycle, ObjectId, Rollout, Spread, Volume, VolumeKind, Workload,
 };
-use cofferdam_model::{Bytes, Cpu, Fact, Owner, Parts, Variable, VariableValue, Variables};
+use cofferdam_model::{Bytes, Cpu, Fact, Owner, Parts, Texts, Variable, VariableValue, Variables};
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -77,8 +77,8 @@ pub fn read(node: &Node, _: Place<'_>) -> Parts {
         owner: Owner::named(name),
         replicas: None,
         rollout: Rollout::default(),
-        labels: BTreeMap::new(),
-        annotations: BTreeMap::new(),
+        labels: Texts::new(),
+        annotations: Texts::new(),
         containers,
         init_containers: Vec::new(),
         grace: grace.map(|seconds| seconds.map(|s| Duration::from_secs(s.into()))),
@@ -86,7 +86,7 @@ pub fn read(node: &Node, _: Place<'_>) -> Parts {
         volumes: volumes(task),
         spread: Spread::default(),
         priority_class: None,
-        fields: BTreeMap::new(),
+        fields: Texts::new(),
     });
     parts
 }

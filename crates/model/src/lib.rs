@@ -26,6 +26,7 @@ pub mod secret_scan;
 pub mod secrets;
 pub mod settings;
 pub mod source;
+pub mod texts;
 pub mod units;
 pub mod variable;
 pub mod workload;
@@ -37,9 +38,10 @@ pub use platform::{
     Environment, Parts, Platform, Priority, Reading, Scale, Service, Suppression, UnreadableFile,
 };
 pub use scope::{
-    Absence, Altered, Apart, Deployment, DeploymentId, DeploymentKind, Home, Kept, Near, Opening, PlaceApart,
-    Project, ProjectId, Reach, ReleaseOf, Scope, Users,
+    Absence, Altered, Apart, ByProject, Deployment, DeploymentId, DeploymentKind, Home, Kept, Near, Opening,
+    PlaceApart, Project, ProjectId, Reach, ReleaseOf, Scope, Users,
 };
 pub use source::{Fact, Source};
+pub use texts::Texts;
 pub use units::{Bytes, Cpu, Money, Rate, Share};
 pub use variable::{Variable, VariableValue, Variables};

@@ -3,10 +3,9 @@
 
 use crate::by_home::ByHome;
 use crate::scaling::Selector;
-use crate::source::Fact;
+use crate::texts::Texts;
 use crate::workload::{ObjectId, Workload};
 use cofferdam_syntax::Span;
-use std::collections::BTreeMap;
 
 /// A namespace that a file declares.
 #[derive(Debug, Clone)]
@@ -14,7 +13,7 @@ pub struct Namespace {
     /// Name.
     pub name: String,
     /// Labels; Kubernetes adds `kubernetes.io/metadata.name`.
-    pub labels: BTreeMap<String, Fact<String>>,
+    pub labels: Texts,
     /// Place of its name.
     pub span: Span,
 }

@@ -2,9 +2,9 @@
 
 use crate::owner::{Owner, WorkloadId};
 use crate::source::Fact;
+use crate::texts::Texts;
 use crate::workload::{Amount, Completeness, ObjectId};
 use cofferdam_syntax::Span;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// An autoscaler: a HorizontalPodAutoscaler, KEDA ScaledObject, Cloud Run scaling, or the
@@ -75,7 +75,7 @@ pub struct ScalingMetric {
     /// Kafka consumer group whose lag it reads.
     pub group: Option<Fact<String>>,
     /// Labels or selectors that it names.
-    pub labels: BTreeMap<String, Fact<String>>,
+    pub labels: Texts,
 }
 
 /// Where a scaling metric comes from.
@@ -134,7 +134,7 @@ pub struct DisruptionBudget {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Selector {
     /// `matchLabels`.
-    pub labels: BTreeMap<String, Fact<String>>,
+    pub labels: Texts,
     /// `matchExpressions`: key, operator (`In`, `NotIn`, `Exists`, `DoesNotExist`), values.
     pub expressions: Vec<(String, String, Vec<String>)>,
     /// Place of the selector.
@@ -144,7 +144,7 @@ pub struct Selector {
 impl Selector {
     /// Whether it selects something with these labels, as Kubernetes does (all must match; empty selects
     /// all).
-    pub fn matches(&self, labels: &BTreeMap<String, Fact<String>>) -> bool {
+    pub fn matches(&self, labels: &Texts) -> bool {
         self.matches_with(|key| labels.get(key).map(|f| f.value.as_str()))
     }
 

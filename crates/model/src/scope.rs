@@ -1,9 +1,13 @@
 //! Which platform this is, and what may be claimed about it: projects, deployments, separate places, and the
 //! sources that make it uncertain whether a missing thing exists.
 
+mod by_project;
 mod openings;
+mod users;
 
+pub use by_project::{ByProject, OfProject};
 pub use openings::{Near, Opening, Reach, none_of};
+pub use users::Users;
 
 use cofferdam_syntax::{FileId, Span};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +27,7 @@ pub struct Scope {
     /// Trees of files that are unrelated to one another.
     pub projects: Vec<Project>,
     /// The results of deploy tools for their roots.
-    pub deployments: Vec<Deployment>,
+    pub deployments: ByProject<Deployment>,
     /// Files in separate places that no deployment uses, and why they are separate.
     pub apart: BTreeMap<FileId, Apart>,
     /// Files whose values are defaults: a chart that nothing here installs.
@@ -49,7 +53,7 @@ pub struct Scope {
     /// Files that only builds have that cannot be made.
     pub unbuilt: BTreeSet<FileId>,
     /// The environments that each file is deployed for; `None` is a deployment that names none.
-    pub holds: BTreeMap<FileId, BTreeSet<Option<String>>>,
+    pub holds: BTreeMap<FileId, Vec<Option<String>>>,
     /// Namespace and values of the releases among the deployments.
     pub releases: BTreeMap<DeploymentId, ReleaseOf>,
     /// Deployments of which a part was not read, with what that is.
@@ -57,17 +61,13 @@ pub struct Scope {
     /// Files whose values something that was not run may change.
     pub altered: Vec<Altered>,
     /// Sources that could declare more than was read.
-    pub openings: Vec<Opening>,
+    pub openings: ByProject<Opening>,
     /// Directories that are separate from the platform, ordered by path.
     pub places_apart: Vec<PlaceApart>,
     /// The evidence for each environment of a project, as phrases ("overlays/production/", "a section of
     /// deploy.yml"). Empty if there is none.
     pub evidence: BTreeMap<(ProjectId, String), Vec<String>>,
 }
-
-/// The deployments that use each file, by their environments: a chart that a hundred releases install in a hundred
-/// environments has ten thousand, and a finding is about those of one environment.
-pub type Users = BTreeMap<FileId, BTreeMap<Option<String>, BTreeSet<DeploymentId>>>;
 
 /// Files whose values something that was not run may change where they are built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -360,10 +360,14 @@ impl Absence {
 impl Scope {
     /// Whether every deployment that uses a file drops fields that the API does not know.
     pub fn drops_unknown_fields(&self, file: FileId) -> bool {
-        let users = self.users.get(&file);
-        users.is_some_and(|users| {
-            !users.is_empty() && users.values().flatten().all(|id| self.lenient.contains(id))
-        })
+        let users = self.users.of(file);
+        !users.is_empty() && users.iter().all(|id| self.lenient.contains(id))
+    }
+
+    /// The deployments of a project.
+    pub fn deployments_of(&self, project: ProjectId) -> impl Iterator<Item = (DeploymentId, &Deployment)> {
+        let of_project = self.deployments.of(project);
+        of_project.map(|(at, own)| (DeploymentId(u32::try_from(at).unwrap_or(u32::MAX)), own))
     }
 
     /// Whether a deployment counts where an environment is added up: it is for this environment, or shares a namespace
@@ -373,10 +377,7 @@ impl Scope {
         let Some(own) = self.deployments.get(id.0 as usize) else {
             return true;
         };
-        let others = || {
-            let all = (0..).map(DeploymentId).zip(&self.deployments);
-            all.filter(|(_, other)| other.project == project)
-        };
+        let others = || self.deployments_of(project);
         if self.by_default.contains(&id) {
             return others().all(|(other, of)| self.by_default.contains(&other) || of.objects == 0);
         }

@@ -5,10 +5,10 @@ use crate::images::Image;
 use crate::owner::Owner;
 use crate::scope::{DeploymentId, Home, Kept, Scope};
 use crate::source::Fact;
+use crate::texts::Texts;
 use crate::units::{Bytes, Cpu};
 use crate::variable::Variables;
 use cofferdam_syntax::Span;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The identity of a thing across files: kind, namespace and name within an environment.
@@ -93,9 +93,9 @@ pub struct Workload {
     /// How a new version replaces the old one.
     pub rollout: Rollout,
     /// Labels of the pod template.
-    pub labels: BTreeMap<String, Fact<String>>,
+    pub labels: Texts,
     /// Annotations of the pod template (and of the workload if controllers read them there).
-    pub annotations: BTreeMap<String, Fact<String>>,
+    pub annotations: Texts,
     /// Containers.
     pub containers: Vec<Container>,
     /// Init containers (sidecars with `restartPolicy: Always` are in `containers`).
@@ -114,7 +114,7 @@ pub struct Workload {
     /// (`hostNetwork`, `dnsPolicy`, `restartPolicy`, `activeDeadlineSeconds`, `backoffLimit`, `schedule`,
     /// `concurrencyPolicy`, `startingDeadlineSeconds`, `minReadySeconds`, `progressDeadlineSeconds`,
     /// `revisionHistoryLimit`, `serviceName`, `timeoutSeconds`).
-    pub fields: BTreeMap<String, Fact<String>>,
+    pub fields: Texts,
 }
 
 /// How a new version replaces the old one.
@@ -233,7 +233,7 @@ pub struct Container {
     pub read_only_mounts: Vec<String>,
     /// Other fields that checks read (`imagePullPolicy`, `restartPolicy`, `tty`,
     /// `resources.limits.ephemeral-storage`).
-    pub fields: BTreeMap<String, Fact<String>>,
+    pub fields: Texts,
 }
 
 /// A variable that one list sets twice: the last counts.
@@ -412,9 +412,9 @@ pub struct ServicePort {
     /// Place of its name.
     pub span: Span,
     /// Labels of the Service itself, by which monitors find it.
-    pub labels: BTreeMap<String, Fact<String>>,
+    pub labels: Texts,
     /// Selector; empty if it has none.
-    pub selector: BTreeMap<String, Fact<String>>,
+    pub selector: Texts,
     /// Ports: name, port, target port as written.
     pub ports: Vec<PortMapping>,
     /// `ClusterIP`, `LoadBalancer`, `ExternalName`, …
@@ -455,7 +455,7 @@ pub struct ConfigObject {
     /// Place of its name.
     pub span: Span,
     /// Keys with their text, if it is text and not a secret.
-    pub data: BTreeMap<String, Fact<String>>,
+    pub data: Texts,
     /// Whether all keys are known (false for one that an operator fills).
     pub complete: bool,
     /// Whether its keys were dropped, because so many containers take all of them.

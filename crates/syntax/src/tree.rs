@@ -7,6 +7,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+/// The text of a scalar or a key. Most are short and need no memory of their own; copies of a tree share the others,
+/// since two hundred overlays of one base copy all of it.
+pub type Text = smol_str::SmolStr;
+
 /// Maps of more keys than this have an index of them while they are made.
 pub(crate) const INDEXED: usize = 32;
 
@@ -38,8 +42,8 @@ pub enum Value {
 /// A scalar as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scalar {
-    /// The text after escapes. Copies of a tree share it: two hundred overlays of one base copy all of it.
-    pub text: Arc<str>,
+    /// The text after escapes.
+    pub text: Text,
     /// Its notation; a quoted `"5"` is text, a plain `5` a number.
     pub style: Style,
 }
@@ -61,7 +65,7 @@ pub enum Style {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// The key.
-    pub text: Arc<str>,
+    pub text: Text,
     /// Its place.
     pub span: Span,
 }
@@ -116,9 +120,9 @@ impl Map {
         }
     }
 
-    /// Adds a key that the map does not have, which the caller knows: a search for it among thousands costs their square.
-    pub(crate) fn push(&mut self, key: Key, value: Node) {
-        self.entries.push((key, value));
+    /// A map of entries whose keys are known to be unique: a search among thousands for each of them costs their square.
+    pub(crate) fn of_unique(entries: Vec<(Key, Node)>) -> Map {
+        Map { entries }
     }
 
     /// Removes `key`.
@@ -152,7 +156,7 @@ impl FromIterator<(Key, Node)> for Map {
     fn from_iter<I: IntoIterator<Item = (Key, Node)>>(iter: I) -> Self {
         let mut map = Map::default();
         // A search among thousands of keys for each of them costs their square.
-        let mut places: HashMap<Arc<str>, usize> = HashMap::new();
+        let mut places: HashMap<Text, usize> = HashMap::new();
         for (key, node) in iter {
             if map.len() < INDEXED {
                 map.insert(key, node);

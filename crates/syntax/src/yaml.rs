@@ -79,9 +79,7 @@ fn read(text: &str, file: FileId, base: usize, (notes, most): (Option<Notes<'_>>
     let mut builder = Builder {
         notes,
         most_aliased: most,
-        file,
         base,
-        stream: Stream::default(),
         ..Builder::empty(file)
     };
     // A byte order mark is allowed at the start of a file and has no meaning.

@@ -4,6 +4,7 @@
 //! are put into groups of which one comparison decides, so that the time grows with their number and not with its square.
 
 use super::same::{are_disjoint, are_two};
+use crate::few::Few;
 use crate::finding::Finding;
 use cofferdam_model::{FileId, Span};
 use cofferdam_syntax::hash::HashMap;
@@ -16,8 +17,8 @@ const FEW: usize = 16;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Scene {
     environments: BTreeSet<String>,
-    variants: BTreeSet<Option<String>>,
-    clusters: BTreeSet<Option<String>>,
+    variants: Few<Option<String>>,
+    clusters: Few<Option<String>>,
 }
 
 impl Scene {
@@ -32,8 +33,8 @@ impl Scene {
     fn with(&self, finding: &Finding) -> Scene {
         let mut scene = self.clone();
         scene.environments.extend(finding.environments.iter().cloned());
-        scene.variants.extend(finding.variants.iter().cloned());
-        scene.clusters.extend(finding.clusters.iter().cloned());
+        scene.variants.append(finding.variants.clone());
+        scene.clusters.append(finding.clusters.clone());
         scene
     }
 

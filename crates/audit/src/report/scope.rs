@@ -157,12 +157,10 @@ fn explain_project<'a>(
     selection: &Selection,
 ) -> ExplainedProject<'a> {
     let scope = &platform.scope;
-    let own =
-        |(d, _): &(&Deployment, DeploymentId)| d.project == id && selection.takes(d.environment.as_deref());
-    let mut deployments: Vec<ExplainedDeployment<'a>> = (scope.deployments.iter())
-        .zip((0..).map(DeploymentId))
+    let own = |(_, d): &(DeploymentId, &Deployment)| selection.takes(d.environment.as_deref());
+    let mut deployments: Vec<ExplainedDeployment<'a>> = (scope.deployments_of(id))
         .filter(own)
-        .map(|(d, id)| ExplainedDeployment {
+        .map(|(id, d)| ExplainedDeployment {
             kind: d.kind.name(),
             root: d.root.display().to_string(),
             name: d.name.as_deref(),
@@ -182,8 +180,8 @@ fn explain_project<'a>(
         })
         .collect();
     deployments.sort();
-    let openings = scope.openings.iter();
-    let openings = openings.filter(|o| o.project == id && selection.takes(o.environment.as_deref()));
+    let openings = scope.openings.of(id).map(|(_, opening)| opening);
+    let openings = openings.filter(|o| selection.takes(o.environment.as_deref()));
     ExplainedProject {
         root: project.root.display().to_string(),
         apart: project.apart.map(Apart::name),
@@ -207,8 +205,8 @@ fn environments<'a>(
             .extend(env.cluster.as_deref());
     }
     let judged: BTreeSet<&str> = clusters.keys().copied().collect();
-    let deployments = platform.scope.deployments.iter().filter(|d| d.project == project);
-    for name in deployments.filter_map(|d| d.environment.as_deref()) {
+    let deployments = platform.scope.deployments_of(project);
+    for name in deployments.filter_map(|(_, d)| d.environment.as_deref()) {
         if selection.takes(Some(name)) {
             clusters.entry(name).or_default();
         }

@@ -4,12 +4,11 @@ pub use super::style::Style;
 use super::style::wrap;
 use super::{names, page_of, summary, through, unjudged, window};
 use crate::engine::{Report, severity_of};
-use crate::finding::{Figure, Finding, Location, Severity};
+use crate::finding::{Figure, Figures, Finding, Location, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use cofferdam_model::redact::Redactor;
 use cofferdam_model::units::{show_number, singular};
 use cofferdam_model::{FileId, Platform, SourceFile, Span, UnreadableFile};
-use std::collections::BTreeMap;
 
 /// Prints the whole report.
 pub fn render(report: &Report, platform: &Platform, redaction: &Redactor<'_>, style: Style) -> String {
@@ -156,9 +155,9 @@ fn also_at(finding: &Finding, platform: &Platform) -> String {
 }
 
 /// The figures in words, without those that only count one thing: the title names it.
-fn figures(figures: &BTreeMap<String, Figure>) -> String {
+fn figures(figures: &Figures) -> String {
     // A number alone that repeats the title computes nothing.
-    let is_plain = |(name, figure): (&String, &Figure)| *name == figure.unit || is_count(name, figure);
+    let is_plain = |(name, figure): (&str, &Figure)| name == figure.unit || is_count(name, figure);
     if figures.len() == 1 && figures.iter().all(is_plain) {
         return String::new();
     }
@@ -169,7 +168,7 @@ fn figures(figures: &BTreeMap<String, Figure>) -> String {
             let name = name.replace('_', " ");
             let unit = match figure.value == 1.0 {
                 true => singular(&figure.unit),
-                false => figure.unit.clone(),
+                false => figure.unit.to_string(),
             };
             let number = show_number(figure.value);
             if name == figure.unit {
@@ -440,24 +439,23 @@ mod tests {
     #[test]
     fn one_thing_is_singular_and_no_word_is_repeated() {
         let shown = |name: &str, value: f64, unit: &str| {
-            figures(&BTreeMap::from([(
-                name.to_owned(),
-                Figure {
-                    value,
-                    unit: unit.to_owned(),
-                },
-            )]))
+            let figure = Figure {
+                value,
+                unit: unit.to_owned().into(),
+            };
+            figures(&[(name.to_owned().into(), figure)].into_iter().collect())
         };
         assert_eq!(shown("replicas", 1.0, "replicas"), "", "the title says it");
         assert_eq!(shown("entries", 2.0, "entries"), "");
-        let figure = |value: f64, unit: &str| Figure {
+        let figure = |value: f64, unit: &'static str| Figure {
             value,
-            unit: unit.to_owned(),
+            unit: unit.into(),
         };
-        let both = BTreeMap::from([
-            ("left".to_owned(), figure(1.0, "replicas")),
-            ("replicas".to_owned(), figure(2.0, "replicas")),
-        ]);
+        let both = [
+            ("left".into(), figure(1.0, "replicas")),
+            ("replicas".into(), figure(2.0, "replicas")),
+        ];
+        let both = both.into_iter().collect();
         assert_eq!(figures(&both), "left 1 replica · 2 replicas");
         assert_eq!(shown("set_twice", 1.0, "entries"), "set twice 1 entry");
         assert_eq!(shown("may_go", 0.0, "pods"), "may go 0 pods");

@@ -412,7 +412,7 @@ mod tests {
             description.deployment = Some(DeploymentId(u32::try_from(at).unwrap()));
         }
         let mut platform = Platform::default();
-        platform.scope.deployments = vec![deployment(), deployment()];
+        platform.scope.deployments = vec![deployment(), deployment()].into();
         let found = |platform: &Platform| {
             let mut out = Verdicts::default();
             check(

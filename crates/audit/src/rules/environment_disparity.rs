@@ -316,7 +316,7 @@ mod tests {
         });
         assert!(run(&platform).is_empty());
         // The staging environment of another project proves nothing.
-        platform.scope.openings.clear();
+        platform.scope.openings = Default::default();
         platform.environments[1].project = cofferdam_model::ProjectId(1);
         assert!(run(&platform).is_empty());
     }

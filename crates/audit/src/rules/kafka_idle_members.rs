@@ -125,7 +125,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         .figure("partitions", partitions, "partitions")
         .evidence(evidence);
     for (figure, value) in finding_figures {
-        finding = finding.figure(&figure, value, "members");
+        finding = finding.figure(figure, value, "members");
     }
     if let Some((total, idle_then)) = finding_extra {
         finding = finding

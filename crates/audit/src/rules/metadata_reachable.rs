@@ -113,6 +113,7 @@ mod tests {
     use super::*;
     use crate::rules::egress_any_namespace::tests::{any_namespace, env};
     use crate::rules::{pods, testing};
+    use cofferdam_model::Texts;
     use cofferdam_model::network::PeerKind;
 
     fn block(except: &[&str]) -> Option<PeerKind> {
@@ -151,7 +152,7 @@ mod tests {
         let mut e = env(Some(any_namespace()), &["443"]);
         let mut other = e.workloads[0].clone();
         other.id.name = "worker".to_owned();
-        other.labels.clear();
+        other.labels = Texts::new();
         e.workloads.push(other);
         assert!(testing::only(&RULE, &e).title.starts_with("worker can reach"));
         assert!(testing::all(&RULE, &pods::testing::env((1, 1, 1), |_| {})).is_empty());

@@ -150,6 +150,7 @@ mod tests {
     use super::*;
     use crate::rules::egress_any_namespace::tests::{any_namespace, env};
     use crate::rules::{pods, testing};
+    use cofferdam_model::Texts;
     use cofferdam_model::scaling::Selector;
 
     #[test]
@@ -189,7 +190,7 @@ mod tests {
             testing::all(&RULE, &e).is_empty(),
             "policies do not govern pods on the host's network"
         );
-        e.workloads[0].fields.clear();
+        e.workloads[0].fields = Texts::new();
         let kinds = [
             ("Compose service", false),
             ("Cloud Run service", false),

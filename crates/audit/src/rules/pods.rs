@@ -325,11 +325,11 @@ pub(crate) fn names(containers: &[&Container]) -> String {
 #[cfg(test)]
 pub(crate) mod testing {
     use crate::rules::testing::{fact, owned_by, service, span};
+    use cofferdam_model::Texts;
     use cofferdam_model::workload::{
         Completeness, Container, Lifecycle, ObjectId, Rollout, Spread, Workload,
     };
     use cofferdam_model::{Environment, Parts};
-    use std::collections::BTreeMap;
 
     /// A Deployment `api` of one container, its service at (min, current, max) replicas.
     pub(crate) fn env(replicas: (u32, u32, u32), set: impl FnOnce(&mut Workload)) -> Environment {
@@ -346,8 +346,8 @@ pub(crate) mod testing {
             owner: owned_by(0),
             replicas: Some(fact(replicas.1, 102)),
             rollout: Rollout::default(),
-            labels: BTreeMap::from([("app".to_owned(), fact("api".to_owned(), 3))]),
-            annotations: BTreeMap::new(),
+            labels: Texts::from([("app".to_owned(), fact("api".to_owned(), 3))]),
+            annotations: Texts::new(),
             containers: vec![Container {
                 name: "api".to_owned(),
                 span: Some(span(4)),
@@ -360,7 +360,7 @@ pub(crate) mod testing {
             volumes: Vec::new(),
             spread: Spread::default(),
             priority_class: None,
-            fields: BTreeMap::new(),
+            fields: Texts::new(),
         };
         set(&mut workload);
         Environment {

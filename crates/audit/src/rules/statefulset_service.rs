@@ -79,7 +79,6 @@ mod tests {
     use super::*;
     use crate::rules::testing::{self, fact};
     use cofferdam_model::workload::{ObjectId, ServicePort};
-    use std::collections::BTreeMap;
 
     fn env(named: Option<&str>, address: Option<&str>) -> cofferdam_model::Environment {
         let mut env = pods::testing::env((3, 3, 3), |w| {
@@ -97,7 +96,7 @@ mod tests {
         };
         env.service_ports.push(ServicePort {
             address: address.map(|a| fact(a.to_owned(), 21)),
-            ..testing::service_port(id, &BTreeMap::new())
+            ..testing::service_port(id, &cofferdam_model::Texts::new())
         });
         env
     }

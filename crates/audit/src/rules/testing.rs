@@ -3,13 +3,13 @@
 use crate::engine::{Options, audit};
 use crate::finding::Finding;
 use crate::rule::{Context, Rule, Verdicts};
+use cofferdam_model::Texts;
 use cofferdam_model::calls::{Call, CallSite, CallTarget};
 use cofferdam_model::kafka::{Consumer, Topic, WorkerSetting};
 use cofferdam_model::workload::{Completeness, ObjectId, ServicePort};
 use cofferdam_model::{
     Environment, Fact, FileId, Owner, Parts, Platform, Scale, Service, ServiceId, Span, TopicId,
 };
-use std::collections::BTreeMap;
 
 /// A different place for each `n`.
 pub(crate) fn span(n: usize) -> Span {
@@ -119,14 +119,14 @@ pub(crate) fn report(env: Environment) -> crate::engine::Report {
 }
 
 /// A Service of Kubernetes that selects pods by these labels.
-pub(crate) fn service_port(id: ObjectId, selector: &BTreeMap<String, Fact<String>>) -> ServicePort {
+pub(crate) fn service_port(id: ObjectId, selector: &Texts) -> ServicePort {
     ServicePort {
         id: ObjectId {
             kind: "Service".to_owned(),
             ..id
         },
         span: span(40),
-        labels: BTreeMap::new(),
+        labels: Texts::new(),
         selector: selector.clone(),
         ports: Vec::new(),
         kind: None,

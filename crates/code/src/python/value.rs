@@ -2,7 +2,6 @@
 
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Maximum length of a text and list that is built.
@@ -325,7 +324,7 @@ impl Dict {
             .iter()
             .map(|item| {
                 let key = Key {
-                    text: Arc::from(&*item.key),
+                    text: (&*item.key).into(),
                     span: item.key_span,
                 };
                 (key, item.value.to_node(variable))

@@ -7,9 +7,8 @@ use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
 use cofferdam_model::scaling::{Autoscaler, MetricKind, ScalingBehaviour, ScalingMetric, ScalingPolicy};
 use cofferdam_model::workload::Amount;
-use cofferdam_model::{Fact, Parts, Span};
+use cofferdam_model::{Fact, Parts, Span, Texts};
 use cofferdam_syntax::tree::{Node, fold};
-use std::collections::BTreeMap;
 
 pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let node = section.node;
@@ -316,7 +315,7 @@ fn metric(name: &str, span: Span, kind: MetricKind, target: Option<Fact<f64>>) -
         target,
         topic: None,
         group: None,
-        labels: BTreeMap::new(),
+        labels: Texts::new(),
     }
 }
 

@@ -11,9 +11,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use cofferdam_model::delivery::DanglingKind;
 use cofferdam_model::secrets::{SecretKind, SecretLiteral, SecretStore};
 use cofferdam_model::workload::{ConfigObject, ObjectId};
-use cofferdam_model::{Fact, Parts, Span};
+use cofferdam_model::{Fact, Parts, Span, Texts};
 use cofferdam_syntax::tree::{Node, Value};
-use std::collections::BTreeMap;
 
 /// Kinds whose controllers create a Secret, and where its name is; without it, it is the object's own.
 const MAKERS: &[(&str, &[&str])] = &[
@@ -63,7 +62,7 @@ pub(super) fn exists(object: &Object<'_>, name: &str, parts: &mut Parts) {
             ..object.id.clone()
         },
         span: object.span,
-        data: BTreeMap::new(),
+        data: Texts::new(),
         complete: false,
     });
 }
@@ -71,7 +70,7 @@ pub(super) fn exists(object: &Object<'_>, name: &str, parts: &mut Parts) {
 fn config_map(object: &Object<'_>, parts: &mut Parts) {
     let entries = || object.node.get("data").into_iter().flat_map(Node::entries);
     let binary = object.node.get("binaryData").is_some();
-    let data: BTreeMap<String, Fact<String>> = entries()
+    let data: Texts = entries()
         .filter_map(|(key, value)| Some((key.text.to_string(), value.text_fact()?)))
         .collect();
     parts.config_objects.push(ConfigObject {
@@ -116,7 +115,7 @@ fn push_literal(
 fn secret(object: &Object<'_>, parts: &mut Parts) {
     // A file encrypted by SOPS contains ciphertext.
     let encrypted = object.node.get("sops").is_some();
-    let mut data = BTreeMap::new();
+    let mut data = Texts::new();
     let sections = || {
         ["data", "stringData"]
             .into_iter()

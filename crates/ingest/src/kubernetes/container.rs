@@ -9,11 +9,10 @@ use crate::arguments;
 use crate::facts::NodeFacts as _;
 use cofferdam_model::images::Image;
 use cofferdam_model::workload::{Container, IMAGE_TRIGGER};
-use cofferdam_model::{Bytes, Cpu, Fact, Parts};
+use cofferdam_model::{Bytes, Cpu, Fact, Parts, Texts};
 use cofferdam_render::image::parse_image;
 use cofferdam_syntax::tree::Node;
 use probes::{pre_stop, probe, probe_port};
-use std::collections::BTreeMap;
 use variables::{overridden, variable_sources, variables};
 
 /// Fields of a container that checks read as they are.
@@ -93,8 +92,8 @@ pub(crate) fn image(node: &Node) -> Option<Image> {
     })
 }
 
-fn fields(node: &Node, object: &Object<'_>) -> BTreeMap<String, Fact<String>> {
-    let mut fields: BTreeMap<String, Fact<String>> = FIELDS
+fn fields(node: &Node, object: &Object<'_>) -> Texts {
+    let mut fields: Texts = FIELDS
         .iter()
         .filter_map(|key| Some(((*key).to_owned(), node.get(key)?.text_fact()?)))
         .collect();

@@ -2,10 +2,9 @@
 //! reference to one of them is not dangling. Their contents are unknown.
 
 use super::object::Object;
-use cofferdam_model::Parts;
 use cofferdam_model::workload::{ConfigObject, ObjectId};
+use cofferdam_model::{Parts, Texts};
 use cofferdam_syntax::tree::Node;
-use std::collections::BTreeMap;
 
 /// Annotations of a Service that ask OpenShift for a certificate, in a Secret of this name.
 const SERVING: &[&str] = &[
@@ -207,7 +206,7 @@ pub(super) fn within(
             ..object.id.clone()
         },
         span: object.span,
-        data: BTreeMap::new(),
+        data: Texts::new(),
         complete: false,
     });
 }

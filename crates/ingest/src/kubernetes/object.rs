@@ -7,9 +7,8 @@ use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::units;
 use cofferdam_model::workload::{Completeness, ObjectId};
-use cofferdam_model::{Fact, Owner, Parts, Span};
+use cofferdam_model::{Fact, Owner, Parts, Span, Texts};
 use cofferdam_syntax::tree::{Node, Value};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// An object with its identity.
@@ -138,7 +137,7 @@ impl<'a> Object<'a> {
 }
 
 /// Labels or annotations; unknown values are left out.
-pub(super) fn texts(node: Option<&Node>) -> BTreeMap<String, Fact<String>> {
+pub(super) fn texts(node: Option<&Node>) -> Texts {
     node.into_iter()
         .flat_map(Node::entries)
         .filter_map(|(key, value)| Some((key.text.to_string(), value.text_fact()?)))

@@ -6,9 +6,8 @@ use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
 use cofferdam_model::workload::{Container, Spread, Volume, VolumeKind, Workload};
-use cofferdam_model::{Fact, Parts, Span};
+use cofferdam_model::{Fact, Parts, Span, Texts};
 use cofferdam_syntax::tree::Node;
-use std::collections::BTreeMap;
 
 /// Fields of a pod's specification that checks read as they are.
 const FIELDS: &[&str] = &[
@@ -240,7 +239,7 @@ fn spread(spec: &Node, workload: &Workload) -> Spread {
 }
 
 /// Files that Vault's agent writes into the pod.
-fn vault_agent(annotations: &BTreeMap<String, Fact<String>>, object: &Object<'_>, parts: &mut Parts) {
+fn vault_agent(annotations: &Texts, object: &Object<'_>, parts: &mut Parts) {
     const PREFIX: &str = "vault.hashicorp.com/agent-inject-secret-";
     for (key, path) in annotations {
         let Some(name) = key.strip_prefix(PREFIX) else {

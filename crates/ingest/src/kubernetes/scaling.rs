@@ -9,9 +9,8 @@ use cofferdam_model::scaling::{
     Autoscaler, DisruptionBudget, MetricKind, ScalingBehaviour, ScalingMetric, ScalingPolicy, Selector,
 };
 use cofferdam_model::workload::{Amount, Completeness, ObjectId};
-use cofferdam_model::{Bytes, Cpu, Fact, Owner, Parts};
+use cofferdam_model::{Bytes, Cpu, Fact, Owner, Parts, Texts};
 use cofferdam_syntax::tree::{Node, folds_to};
-use std::collections::BTreeMap;
 
 /// Labels and trigger settings that name a Kafka topic or a consumer group, folded.
 const TOPIC: &[&str] = &["topic", "kafkatopic", "topicname"];
@@ -100,7 +99,7 @@ fn horizontal(object: &Object<'_>, parts: &mut Parts) {
             target: node.f64_fact().map(|f| f.map(|percent| percent / 100.0)),
             topic: None,
             group: None,
-            labels: BTreeMap::new(),
+            labels: Texts::new(),
         });
     }
     for node in object.at("spec/metrics").map_or(&[][..], Node::items) {
@@ -166,19 +165,17 @@ fn metric(node: &Node) -> Option<ScalingMetric> {
 }
 
 /// `matchLabels` and those expressions that leave one value.
-fn labels_of(selector: Selector) -> BTreeMap<String, Fact<String>> {
+fn labels_of(selector: Selector) -> Texts {
     let mut labels = selector.labels;
     for (key, operator, values) in selector.expressions {
         if let ("In", [one], Some(span)) = (operator.as_str(), values.as_slice(), selector.span) {
-            labels
-                .entry(key)
-                .or_insert_with(|| Fact::declared(one.clone(), span));
+            labels.insert_if_new(&key, Fact::declared(one.clone(), span));
         }
     }
     labels
 }
 
-fn one_of(labels: &BTreeMap<String, Fact<String>>, names: &[&str]) -> Option<Fact<String>> {
+fn one_of(labels: &Texts, names: &[&str]) -> Option<Fact<String>> {
     names.iter().find_map(|wanted| {
         let (_, value) = labels.iter().find(|(key, _)| folds_to(key, wanted))?;
         Some(value.clone())
@@ -319,7 +316,7 @@ pub(super) fn knative(object: &Object<'_>, template: &Node, parts: &mut Parts) {
             target: concurrency.f64_fact(),
             topic: None,
             group: None,
-            labels: BTreeMap::new(),
+            labels: Texts::new(),
         });
     }
     if autoscaler.min.is_some() || autoscaler.max.is_some() || !autoscaler.metrics.is_empty() {

@@ -9,7 +9,7 @@ use cofferdam_model::database::{Cache, Engine, Pooler};
 use cofferdam_model::kafka::KafkaCluster;
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::workload::{Completeness, ConfigObject, Container, Lifecycle, ObjectId, Workload};
-use cofferdam_model::{Bytes, Fact, Parts, Span, units};
+use cofferdam_model::{Bytes, Fact, Parts, Span, Texts, units};
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ fn makes(object: &Object<'_>, names: impl IntoIterator<Item = String>, parts: &m
                 ..object.id.clone()
             },
             span: object.span,
-            data: BTreeMap::new(),
+            data: Texts::new(),
             complete: false,
         });
     }

@@ -5,9 +5,9 @@ use super::{describe, pod, processes, scaling};
 use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::{DanglingKind, Delivery};
 use cofferdam_model::workload::{Amount, CLAIM_TEMPLATE, Completeness, Lifecycle, Rollout, Spread, Workload};
-use cofferdam_model::{Fact, Parts, Service};
+use cofferdam_model::{Fact, Parts, Service, Texts};
 use cofferdam_syntax::tree::Node;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Kinds, their lifetime, and the place of their pod template; a Pod is its own.
 const KINDS: &[(&str, Lifecycle, &str)] = &[
@@ -126,7 +126,7 @@ fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, parts: &mut 
         owner: object.owner(),
         replicas: object.at("spec/replicas").and_then(Node::u32_fact),
         rollout: rollout(object),
-        labels: BTreeMap::new(),
+        labels: Texts::new(),
         annotations: texts(object.at("metadata/annotations")),
         containers: Vec::new(),
         init_containers: Vec::new(),
@@ -135,7 +135,7 @@ fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, parts: &mut 
         volumes: Vec::new(),
         spread: Spread::default(),
         priority_class: None,
-        fields: BTreeMap::new(),
+        fields: Texts::new(),
     };
     if lifecycle != Lifecycle::Pod {
         for part in [spec, object.at("spec/jobTemplate/spec")].into_iter().flatten() {
@@ -153,7 +153,7 @@ fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, parts: &mut 
     for (kind, label) in CONTROLLERS_LABELS {
         if object.id.kind == *kind {
             let name = Fact::declared(object.id.name.clone(), object.span);
-            workload.labels.entry((*label).to_owned()).or_insert(name);
+            workload.labels.insert_if_new(label, name);
         }
     }
     let claims = claim_templates(object);

@@ -95,6 +95,22 @@ impl Over<'_> {
 }
 
 impl Merger {
+    /// With room for these parts: lists that grow with every document are copied again and again.
+    pub(crate) fn for_parts<'p>(all: impl Iterator<Item = (Rank, &'p Parts)>) -> Merger {
+        let (mut shared, mut specific) = (Vec::new(), Vec::new());
+        for (rank, parts) in all {
+            // Those for one environment are added to the others at the end.
+            shared.push(parts);
+            if rank == Rank::Specific {
+                specific.push(parts);
+            }
+        }
+        let mut merger = Merger::default();
+        make_room(&mut merger.shared.parts, &shared);
+        make_room(&mut merger.specific.parts, &specific);
+        merger
+    }
+
     /// Adds the statements of one document.
     pub(crate) fn add(&mut self, later: Parts, rank: Rank) {
         let level = match rank {
@@ -118,6 +134,28 @@ fn in_namespace(namespace: Option<&str>) -> Home<'_> {
         namespace,
         deployment: None,
     }
+}
+
+/// Makes room for the lists that objects fill. Those whose parts are merged by name get few more entries than they have.
+fn make_room(parts: &mut Parts, all: &[&Parts]) {
+    fn room<T>(list: &mut Vec<T>, all: &[&Parts], of: fn(&Parts) -> &Vec<T>) {
+        list.reserve_exact(all.iter().map(|parts| of(parts).len()).sum());
+    }
+    room(&mut parts.workloads, all, |parts| &parts.workloads);
+    room(&mut parts.autoscalers, all, |parts| &parts.autoscalers);
+    room(&mut parts.disruption_budgets, all, |parts| {
+        &parts.disruption_budgets
+    });
+    room(&mut parts.service_ports, all, |parts| &parts.service_ports);
+    room(&mut parts.config_objects, all, |parts| &parts.config_objects);
+    room(&mut parts.network_policies, all, |parts| &parts.network_policies);
+    room(&mut parts.secret_uses, all, |parts| &parts.secret_uses);
+    room(&mut parts.defects, all, |parts| &parts.defects);
+    room(&mut parts.references, all, |parts| &parts.references);
+    room(&mut parts.dangling, all, |parts| &parts.dangling);
+    room(&mut parts.variable_uses, all, |parts| &parts.variable_uses);
+    room(&mut parts.open_settings, all, |parts| &parts.open_settings);
+    room(&mut parts.descriptions, all, |parts| &parts.descriptions);
 }
 
 impl Level {

@@ -56,17 +56,17 @@ pub(super) fn files(sources: &Sources<'_>, users: &Users, deployments: &[Deploym
     if failed.is_empty() {
         return BTreeSet::new();
     }
-    let is_unbuilt = |file: FileId, of: &BTreeMap<Option<String>, BTreeSet<DeploymentId>>| {
+    let is_unbuilt = |file: FileId, of: &[DeploymentId]| {
         let stem = sources.repo.sources.path(file).file_stem();
         let is_kustomization = stem.is_some_and(|stem| stem.eq_ignore_ascii_case("kustomization"));
         let is_one = |id: &DeploymentId| {
             let build = failed.get(id);
             build.is_some_and(|build| !is_kustomization || sources.is_undeployed(build))
         };
-        of.values().flatten().all(is_one)
+        of.iter().all(is_one)
     };
-    let own = users.iter().filter(|(file, of)| is_unbuilt(**file, of));
-    own.map(|(file, _)| *file).collect()
+    let own = users.iter().filter(|(file, of)| is_unbuilt(*file, of));
+    own.map(|(file, _)| file).collect()
 }
 
 /// Drops sets of manifests without an object, and numbers the others anew.

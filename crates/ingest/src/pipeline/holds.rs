@@ -4,34 +4,46 @@
 use super::sources::{Piece, Sources};
 use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, FileId, Users};
 use cofferdam_syntax::tree::{Node, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The environments of the deployments that use each file; `None` is a deployment that names none.
-pub(super) type Holds = BTreeMap<FileId, BTreeSet<Option<String>>>;
+/// The environments of the deployments that use each file, in order; `None` is a deployment that names none.
+pub(super) type Holds = BTreeMap<FileId, Vec<Option<String>>>;
+
+/// The files that the values of each piece stand in, in order.
+pub(super) struct Files(Vec<Vec<FileId>>);
+
+impl Files {
+    /// Of the pieces, in their order.
+    pub(super) fn of(pieces: &[Piece<'_>]) -> Files {
+        let of_piece = |piece: &Piece<'_>| {
+            let mut files = Vec::new();
+            walk(piece.node, &mut files);
+            files.sort_unstable();
+            files.dedup();
+            files
+        };
+        Files(pieces.par_iter().map(of_piece).collect())
+    }
+
+    /// The pieces and each of their files.
+    fn with<'p, 's>(&'p self, pieces: &'p [Piece<'s>]) -> impl Iterator<Item = (&'p Piece<'s>, FileId)> {
+        let files = pieces.iter().zip(&self.0);
+        files.flat_map(|(piece, files)| files.iter().map(move |file| (piece, *file)))
+    }
+}
 
 /// The environments of every file that a deployment uses.
-pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Holds {
-    let mut found = Holds::new();
-    let mut add = |file: FileId, environment: Option<&str>| {
-        found
-            .entry(file)
-            .or_default()
-            .insert(environment.map(str::to_owned));
-    };
-    for piece in pieces.iter().filter(|piece| piece.holder.deployment.is_some()) {
-        let mut files = BTreeSet::new();
-        walk(piece.node, &mut files);
-        files
-            .into_iter()
-            .for_each(|file| add(file, piece.holder.environment));
-    }
+pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>], files: &Files) -> Holds {
+    let mut found: Vec<(FileId, Option<&str>)> = Vec::new();
+    let of_pieces = files
+        .with(pieces)
+        .filter(|(piece, _)| piece.holder.deployment.is_some());
+    found.extend(of_pieces.map(|(piece, file)| (file, piece.holder.environment)));
     for build in &sources.built.builds {
-        for path in &build.files {
-            if let Some(file) = sources.repo.files.get(path) {
-                add(*file, build.environment.as_deref());
-            }
-        }
+        let files = build.files.iter().filter_map(|path| sources.repo.files.get(path));
+        found.extend(files.map(|file| (*file, build.environment.as_deref())));
     }
     for release in &sources.releases {
         let environment = release.environment.as_deref();
@@ -41,41 +53,35 @@ pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Holds {
             .values
             .iter()
             .filter_map(|path| sources.repo.files.get(path));
-        own.chain(given.copied()).for_each(|file| add(file, environment));
+        found.extend(own.chain(given.copied()).map(|file| (file, environment)));
     }
     for root in &sources.terraform.roots {
         for values in &root.environments {
-            for resource in &values.resources {
-                add(resource.span.file, values.environment.as_deref());
-            }
+            let environment = values.environment.as_deref();
+            found.extend(
+                values
+                    .resources
+                    .iter()
+                    .map(|resource| (resource.span.file, environment)),
+            );
         }
     }
-    found
+    found.sort_unstable();
+    found.dedup();
+    let of_files = found.chunk_by(|(a, _), (b, _)| a == b);
+    let names = |of: &[(FileId, Option<&str>)]| of.iter().map(|(_, name)| name.map(str::to_owned)).collect();
+    of_files.map(|of| (of[0].0, names(of))).collect()
 }
 
 /// The deployments of every file: what their objects stand in, and what they are built from.
-pub(super) fn users(sources: &Sources<'_>, pieces: &[Piece<'_>], deployments: &[Deployment]) -> Users {
-    let mut found = Users::new();
-    let mut add = |file: FileId, id: DeploymentId| {
-        let Some(deployment) = deployments.get(id.0 as usize) else {
-            return;
-        };
-        let of_file = found.entry(file).or_default();
-        match of_file.get_mut(&deployment.environment) {
-            Some(known) => known.insert(id),
-            None => {
-                let new = of_file.entry(deployment.environment.clone());
-                new.or_default().insert(id)
-            }
-        };
-    };
-    for piece in pieces {
-        if let Some(id) = piece.holder.deployment {
-            let mut files = BTreeSet::new();
-            walk(piece.node, &mut files);
-            files.into_iter().for_each(|file| add(file, id));
-        }
-    }
+pub(super) fn users(
+    sources: &Sources<'_>,
+    (pieces, files): (&[Piece<'_>], &Files),
+    deployments: &[Deployment],
+) -> Users {
+    let mut found: Vec<(FileId, DeploymentId)> = Vec::new();
+    let of_pieces = files.with(pieces);
+    found.extend(of_pieces.filter_map(|(piece, file)| Some((file, piece.holder.deployment?))));
     let of_kind = |kind| {
         let all = deployments.iter().zip((0..).map(DeploymentId));
         all.filter(move |(deployment, _)| deployment.kind == kind)
@@ -83,15 +89,14 @@ pub(super) fn users(sources: &Sources<'_>, pieces: &[Piece<'_>], deployments: &[
     // These stand in the order of what they are made of.
     for ((_, id), build) in of_kind(DeploymentKind::Kustomize).zip(&sources.built.builds) {
         let files = build.files.iter().filter_map(|path| sources.repo.files.get(path));
-        files.for_each(|file| add(*file, id));
+        found.extend(files.map(|file| (*file, id)));
     }
     let releases = sources.releases.iter().filter(|release| !release.is_part);
     for ((_, id), release) in of_kind(DeploymentKind::Helm).zip(releases) {
         let given = release.of.values.iter();
         let given = given.filter_map(|path| sources.repo.files.get(path));
-        below(sources, &release.dir)
-            .chain(given.copied())
-            .for_each(|file| add(file, id));
+        let all = below(sources, &release.dir).chain(given.copied());
+        found.extend(all.map(|file| (file, id)));
     }
     for (deployment, id) in of_kind(DeploymentKind::Terraform) {
         let roots = sources
@@ -101,13 +106,10 @@ pub(super) fn users(sources: &Sources<'_>, pieces: &[Piece<'_>], deployments: &[
             .filter(|root| root.dir == deployment.root);
         let values = roots.flat_map(|root| &root.environments);
         for values in values.filter(|values| values.environment == deployment.environment) {
-            values
-                .resources
-                .iter()
-                .for_each(|resource| add(resource.span.file, id));
+            found.extend(values.resources.iter().map(|resource| (resource.span.file, id)));
         }
     }
-    found
+    Users::new(found, deployments)
 }
 
 /// Files of a chart, without its values for other environments.
@@ -118,9 +120,11 @@ fn below<'s>(sources: &'s Sources<'_>, dir: &'s Path) -> impl Iterator<Item = Fi
         .map(|(_, id)| *id)
 }
 
-/// Every file that a value of a tree stands in.
-pub(super) fn walk(node: &Node, found: &mut BTreeSet<FileId>) {
-    found.insert(node.span.file);
+/// Every file that a value of a tree stands in; one of them once for each change of the file.
+pub(super) fn walk(node: &Node, found: &mut Vec<FileId>) {
+    if found.last() != Some(&node.span.file) {
+        found.push(node.span.file);
+    }
     match &node.value {
         Value::Map(map) => map.iter().for_each(|(_, below)| walk(below, found)),
         Value::Seq(items) => items.iter().for_each(|item| walk(item, found)),

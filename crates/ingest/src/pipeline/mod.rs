@@ -133,9 +133,10 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let ((environments, unmatched), (mut scope, found)) = rayon::join(
         || environments(&sources, &universes, shares),
         || {
+            let files = holds::Files::of(&pieces);
             let mut scope = Scope {
-                holds: holds::of(&sources, &pieces),
-                users: holds::users(&sources, &pieces, &deployments.all),
+                holds: holds::of(&sources, &pieces, &files),
+                users: holds::users(&sources, (&pieces, &files), &deployments.all),
                 namespaces: openings::namespaces(&pieces),
                 in_part: partial::of(&sources, &deployments),
                 altered: partial::altered(&sources),
@@ -183,13 +184,12 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
         &mut scope.releases,
     );
     scope.variants = sources::variant_deployments(&sources, &deployments.all);
-    scope.deployments = deployments.all;
-    scope.openings = found.openings;
-    let of_templates = openings::of_templates(&sources, &templates.manifests);
-    scope.openings.extend(of_templates);
-    let owned = openings::owned_elsewhere(&sources, &platform.environments);
-    scope.openings.extend(owned);
-    openings::locate(&mut scope, sources.repo);
+    scope.deployments = deployments.all.into();
+    let mut opened = found.openings;
+    opened.extend(openings::of_templates(&sources, &templates.manifests));
+    opened.extend(openings::owned_elsewhere(&sources, &platform.environments));
+    openings::locate(&scope, &mut opened, sources.repo);
+    scope.openings = opened.into();
     platform.scope = scope;
     platform
         .reading

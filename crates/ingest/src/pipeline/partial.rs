@@ -64,10 +64,10 @@ pub(super) fn altered(sources: &Sources<'_>) -> Vec<Altered> {
 
 /// The files that values of a build stand in.
 pub(super) fn files(build: &Build) -> BTreeSet<FileId> {
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     build
         .objects
         .iter()
         .for_each(|object| super::holds::walk(object, &mut found));
-    found
+    found.into_iter().collect()
 }

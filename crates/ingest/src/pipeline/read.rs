@@ -196,7 +196,7 @@ pub(super) struct Share {
 impl Share {
     /// Merges the parts in the order of their precedence.
     pub(super) fn merge(self) -> Parts {
-        let mut merger = Merger::default();
+        let mut merger = Merger::for_parts(self.parts.iter().map(|(rank, parts)| (*rank, &**parts)));
         for (rank, parts) in self.parts {
             merger.add(Arc::unwrap_or_clone(parts), rank);
         }

@@ -5,11 +5,14 @@ mod related;
 
 use super::places::{apart, is_test};
 use super::roots;
-use cofferdam_model::{Apart, Project, ProjectId};
+use aho_corasick::AhoCorasick;
+use cofferdam_model::{Apart, FileId, Project, ProjectId};
 use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Names of directories that are parts of one platform: beside one of them, the others are parts as well.
@@ -361,28 +364,50 @@ fn nested(repo: &Repo, paths: &[&Path], around: &[PathBuf]) -> BTreeSet<PathBuf>
     if found.is_empty() {
         return found;
     }
-    let speaks_of = |dir: &PathBuf| {
-        let name = dir.to_string_lossy();
-        let others = repo.own_files().filter(|(path, _)| {
-            !path.starts_with(dir) && path.file_name().is_none_or(|n| n != ".gitmodules")
-        });
-        others
-            .map(|(_, id)| &*repo.sources.file(*id).text)
-            .any(|text| names_path(text, &name))
-    };
-    let unknown: BTreeSet<PathBuf> = found.into_iter().filter(|dir| !speaks_of(dir)).collect();
-    unknown
+    let spoken_of = spoken_of(repo, &found);
+    let mut at = 0..;
+    found.retain(|_| at.next().is_some_and(|at| !spoken_of.contains(&at)));
+    found
 }
 
-/// Whether a text has this path in it, as a whole or as the beginning of one.
-fn names_path(text: &str, path: &str) -> bool {
+/// Which of these directories a text outside of them names. All texts are looked through once for all directories: a look for
+/// each of thousands would cost their square.
+fn spoken_of(repo: &Repo, directories: &BTreeSet<PathBuf>) -> HashSet<usize> {
+    let names: Vec<String> = (directories.iter())
+        .map(|dir| dir.to_string_lossy().into_owned())
+        .collect();
+    // Nothing lies outside of the root.
+    let numbered = names.iter().enumerate().filter(|(_, name)| !name.is_empty());
+    let (numbers, patterns): (Vec<usize>, Vec<&str>) = numbered.map(|(at, name)| (at, name.as_str())).unzip();
+    // It fails for more directories than a file system holds.
+    let Ok(search) = AhoCorasick::new(patterns) else {
+        return HashSet::default();
+    };
+    let directories: Vec<&Path> = directories.iter().map(PathBuf::as_path).collect();
+    let files: Vec<_> = (repo.own_files())
+        .filter(|(path, _)| path.file_name().is_none_or(|name| name != ".gitmodules"))
+        .collect();
+    let of_file = |(path, id): &(&PathBuf, &FileId)| {
+        let text = &*repo.sources.file(**id).text;
+        let mut found: HashSet<usize> = HashSet::default();
+        for hit in search.find_overlapping_iter(text) {
+            let at = numbers[hit.pattern().as_usize()];
+            if !found.contains(&at) && is_path_at(text, hit.range()) && !path.starts_with(directories[at]) {
+                found.insert(at);
+            }
+        }
+        found
+    };
+    files.par_iter().flat_map_iter(of_file).collect()
+}
+
+/// Whether the path at this place of a text is a path there, as a whole or as the beginning of one.
+fn is_path_at(text: &str, range: Range<usize>) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    text.match_indices(path).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + path.len()..].chars().next();
-        let is_start = before.is_none_or(|c| !is_word(c));
-        is_start && (path.contains('/') || after == Some('/')) && after.is_none_or(|c| !is_word(c))
-    })
+    let before = text[..range.start].chars().next_back();
+    let after = text[range.end..].chars().next();
+    let is_start = before.is_none_or(|c| !is_word(c));
+    is_start && (text[range].contains('/') || after == Some('/')) && after.is_none_or(|c| !is_word(c))
 }
 
 /// Directories of which one uses files of another, or calls what only the other declares, are one project, at the

@@ -2,7 +2,7 @@
 //! that their number grows with the product of both, and a file of a megabyte could ask for a hundred million.
 
 use cofferdam_model::workload::ConfigObject;
-use cofferdam_model::{ByHome, Parts};
+use cofferdam_model::{ByHome, Parts, Texts};
 use cofferdam_syntax::hash::HashMap;
 
 /// The maximum number of variables that the containers of one environment take from whole objects.
@@ -30,7 +30,7 @@ fn beyond(parts: &mut Parts, most: usize) {
         }
         all -= count;
         if let Some(object) = parts.config_objects.get_mut(at) {
-            object.data.clear();
+            object.data = Texts::new();
             (object.complete, object.withheld) = (false, true);
         }
     }

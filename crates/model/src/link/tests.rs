@@ -12,10 +12,10 @@ use crate::owner::Owner;
 use crate::platform::Environment;
 use crate::scaling::{Autoscaler, ScalingBehaviour};
 use crate::source::Fact;
+use crate::texts::Texts;
 use crate::variable::{Variable, VariableValue};
 use crate::workload::{Completeness, Container, Lifecycle, ObjectId, Rollout, ServicePort, Spread, Workload};
 use cofferdam_syntax::{FileId, Span};
-use std::collections::BTreeMap;
 
 fn span(n: usize) -> Span {
     Span::new(FileId(0), n, n + 1)
@@ -63,8 +63,8 @@ fn workload(kind: &str, name: &str) -> Workload {
         owner: Owner::default(),
         replicas: None,
         rollout: Rollout::default(),
-        labels: BTreeMap::new(),
-        annotations: BTreeMap::new(),
+        labels: Texts::new(),
+        annotations: Texts::new(),
         containers: Vec::new(),
         init_containers: Vec::new(),
         grace: None,
@@ -72,7 +72,7 @@ fn workload(kind: &str, name: &str) -> Workload {
         volumes: Vec::new(),
         spread: Spread::default(),
         priority_class: None,
-        fields: BTreeMap::new(),
+        fields: Texts::new(),
     }
 }
 
@@ -151,11 +151,11 @@ fn names(env: &Environment) -> Vec<&str> {
 // --- services ---
 
 /// A Service of Kubernetes that selects pods by these labels.
-fn service_port(id: ObjectId, selector: BTreeMap<String, Fact<String>>) -> ServicePort {
+fn service_port(id: ObjectId, selector: Texts) -> ServicePort {
     ServicePort {
         id,
         span: span(0),
-        labels: BTreeMap::new(),
+        labels: Texts::new(),
         selector,
         ports: Vec::new(),
         kind: None,

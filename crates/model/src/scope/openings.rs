@@ -246,9 +246,9 @@ impl Scope {
         project: ProjectId,
         environment: &str,
     ) -> impl Iterator<Item = &'s Opening> {
-        self.openings.iter().filter(move |opening| {
-            opening.project == project
-                && opening.environment.as_deref().is_none_or(|e| e == environment)
+        let own = self.openings.of(project).map(|(_, opening)| opening);
+        own.filter(move |opening| {
+            opening.environment.as_deref().is_none_or(|e| e == environment)
                 && (opening.kinds.is_empty() || opening.kinds.contains(&kind))
         })
     }
@@ -260,12 +260,11 @@ impl Scope {
                 near.cluster.is_none() || own.cluster.is_none() || own.cluster.as_deref() == near.cluster
             })
         };
-        let mut used = near.files.iter().filter_map(|file| self.users.get(file));
-        let all: BTreeSet<DeploymentId> = used
-            .next()
-            .into_iter()
-            .flat_map(|users| [users.get(&None), users.get(&Some(environment.to_owned()))])
-            .flatten()
+        let mut used = (near.files.iter()).filter(|file| !self.users.of(**file).is_empty());
+        let within =
+            |file| [None, Some(environment)].map(|name| self.users.within(file, name, &self.deployments));
+        let all: BTreeSet<DeploymentId> = (used.next().into_iter())
+            .flat_map(|file| within(*file))
             .flatten()
             .copied()
             .filter(is_here)

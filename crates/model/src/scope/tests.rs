@@ -65,7 +65,7 @@ fn a_scope_is_open_only_for_what_an_opening_could_bring() {
         ..Opening::default()
     };
     let scope = Scope {
-        openings: vec![opening(&[Absence::Alert], None), opening(&[], Some("staging"))],
+        openings: vec![opening(&[Absence::Alert], None), opening(&[], Some("staging"))].into(),
         ..Scope::default()
     };
     let open = |kind, project, environment| scope.open_for(kind, ProjectId(project), environment).is_some();
@@ -225,12 +225,10 @@ fn an_environment_is_added_up_of_what_is_for_it() {
             .collect()
     };
     let mut scope = Scope {
-        deployments: vec![
-            deployment(Some("production")),
-            deployment(Some("staging")),
-            deployment(None),
-            deployment(None),
-        ],
+        deployments: [Some("production"), Some("staging"), None, None]
+            .map(deployment)
+            .into_iter()
+            .collect(),
         namespaces: namespaces(&[(0, "shop"), (1, "shop-staging"), (2, "shop")]),
         ..Scope::default()
     };
@@ -241,7 +239,7 @@ fn an_environment_is_added_up_of_what_is_for_it() {
     };
     assert_eq!(counted(&scope, "production"), [0, 2]);
     assert_eq!(counted(&scope, "staging"), [1]);
-    scope.deployments.iter_mut().for_each(|d| d.environment = None);
+    scope.deployments = [None; 4].map(deployment).into_iter().collect();
     assert_eq!(counted(&scope, "default"), [0, 1, 2, 3]);
     scope.by_default = [DeploymentId(1)].into();
     assert_eq!(counted(&scope, "default"), [0, 2, 3]);
@@ -272,15 +270,17 @@ fn deployed(namespaces: &[&str], openings: Vec<Opening>) -> Scope {
         kept_replicas: Vec::new(),
     };
     let numbered = || (0u32..).zip(namespaces);
+    let deployments: Vec<Deployment> = namespaces.iter().map(|_| deployment()).collect();
     Scope {
-        deployments: namespaces.iter().map(|_| deployment()).collect(),
-        users: numbered()
-            .map(|(n, _)| (FileId(n), [(None, [DeploymentId(n)].into())].into()))
-            .collect(),
+        users: Users::new(
+            numbered().map(|(n, _)| (FileId(n), DeploymentId(n))).collect(),
+            &deployments,
+        ),
+        deployments: deployments.into(),
         namespaces: (numbered().filter(|(_, name)| !name.is_empty()))
             .map(|(n, name)| (DeploymentId(n), [(*name).to_owned()].into()))
             .collect(),
-        openings,
+        openings: openings.into(),
         ..Scope::default()
     }
 }

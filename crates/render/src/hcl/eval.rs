@@ -15,7 +15,7 @@ use super::value::{
 };
 use crate::measure::{own_size, size};
 use cofferdam_syntax::Span;
-use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
+use cofferdam_syntax::tree::{Key, Map, Node, Style, Text, Value};
 use hcl_edit::expr::{
     BinaryOp, BinaryOperator, Expression, ForExpr, FuncCall, Object, ObjectKey, Traversal, TraversalOperator,
     UnaryOperator,
@@ -23,7 +23,6 @@ use hcl_edit::expr::{
 use hcl_edit::template::Element;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// Nesting of expressions, and length of references to references, that is followed.
 const MAX_DEPTH: usize = 160;
@@ -215,7 +214,7 @@ impl<'b, 'w> Scope<'b, 'w> {
         }
         let mut seq = Vec::new();
         let mut entries: Vec<(Key, Node)> = Vec::new();
-        let mut groups: HashMap<Arc<str>, usize> = HashMap::new();
+        let mut groups: HashMap<Text, usize> = HashMap::new();
         self.run.copy(&collection);
         for (key, value) in pairs(&collection)? {
             self.run.spend(1);

@@ -5,9 +5,8 @@
 
 use super::object::laid_over;
 use cofferdam_syntax::Chains;
-use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use cofferdam_syntax::tree::{Key, Map, Node, Text, Value};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// Lists that merge and the keys of their items, from `x-kubernetes-patch-merge-key` in Kubernetes'
 /// published OpenAPI document. If there are several keys, the first one that the patch's items have counts.
@@ -230,7 +229,7 @@ const MANY: usize = 64;
 /// Merges maps of many keys as [`merge_values`] does.
 fn merge_many(chains: &Chains, map: &mut Map, changes: &Map) {
     let mut entries: Vec<Option<(Key, Node)>> = std::mem::take(map).into_iter().map(Some).collect();
-    let mut places: HashMap<Arc<str>, usize> = HashMap::with_capacity(entries.len());
+    let mut places: HashMap<Text, usize> = HashMap::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
         places.extend(entry.iter().map(|(key, _)| (key.text.clone(), at)));
     }

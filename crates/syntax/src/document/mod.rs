@@ -267,7 +267,7 @@ impl Item {
         let value = match self.kind {
             ItemKind::Null => Value::Null,
             ItemKind::Bool | ItemKind::Number | ItemKind::Text => Value::Scalar(Scalar {
-                text: Arc::from(&*self.text),
+                text: (&*self.text).into(),
                 style: match (self.kind, self.layout) {
                     (ItemKind::Text, Layout::Literal) => Style::Literal,
                     (ItemKind::Text, Layout::Folded) => Style::Folded,
@@ -284,7 +284,7 @@ impl Item {
                     let span = Span::new(file, entry.key_span.start, entry.key_span.end);
                     map.insert(
                         Key {
-                            text: Arc::from(&**key),
+                            text: (&**key).into(),
                             span,
                         },
                         entry.value.node(file),

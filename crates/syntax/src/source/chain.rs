@@ -328,7 +328,7 @@ mod tests {
     fn a_chain_needs_no_memory_in_the_tree() {
         assert_eq!(
             (size_of::<Span>(), size_of::<Key>(), size_of::<Node>()),
-            (16, 32, 48)
+            (16, 40, 48)
         );
     }
 }

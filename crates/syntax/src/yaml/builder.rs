@@ -4,10 +4,9 @@
 use super::{Comment, Problem, Stream};
 use crate::source::{Chains, Layer};
 use crate::source::{FileId, Span};
-use crate::tree::{INDEXED, Key, Map, Node, Scalar, Style, Value};
+use crate::tree::{INDEXED, Key, Map, Node, Scalar, Style, Text, Value};
 use granit_parser::{Event, ScalarStyle};
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 /// Parts of values that one stream may have.
 const MAX_NODES: usize = 2_000_000;
@@ -32,35 +31,41 @@ pub(super) struct Builder<'c> {
     pub(super) base: usize,
     pub(super) stream: Stream,
     pub(super) stack: Vec<Frame>,
+    /// Items of all open lists, the innermost last: a list is made when its length is known.
+    pub(super) items: Vec<Node>,
+    /// Entries of all open maps, the same way.
+    pub(super) entries: Vec<(Key, Node)>,
     pub(super) anchors: HashMap<usize, Node>,
     pub(super) root: Option<Node>,
     pub(super) nodes: usize,
     pub(super) most_aliased: usize,
 }
 
-/// Whether the map has this key. Notes it as one that it will have.
-fn is_known(map: &Map, seen: &mut HashSet<Arc<str>>, key: &str) -> bool {
-    if map.len() < INDEXED {
-        return map.get(key).is_some();
+/// Whether one of the entries has this key. Notes it as one that they will have.
+fn is_known(entries: &[(Key, Node)], seen: &mut HashSet<Text>, key: &Text) -> bool {
+    if entries.len() < INDEXED {
+        return entries.iter().any(|(known, _)| known.text == *key);
     }
     if seen.is_empty() {
-        seen.extend(map.iter().map(|(key, _)| key.text.clone()));
+        seen.extend(entries.iter().map(|(key, _)| key.text.clone()));
     }
-    !seen.insert(key.into())
+    !seen.insert(key.clone())
 }
 
 pub(super) enum Frame {
     Seq {
         start: usize,
         anchor: usize,
-        items: Vec<Node>,
+        /// Its first item among those of all lists.
+        first: usize,
     },
     Map {
         start: usize,
         anchor: usize,
-        map: Map,
+        /// Its first entry among those of all maps.
+        first: usize,
         /// The keys of a map of many; a search in the map itself would cost their square.
-        seen: HashSet<Arc<str>>,
+        seen: HashSet<Text>,
         merges: Vec<Node>,
         key: Option<Key>,
     },
@@ -74,6 +79,8 @@ impl Builder<'_> {
             base: 0,
             stream: Stream::default(),
             stack: Vec::new(),
+            items: Vec::new(),
+            entries: Vec::new(),
             anchors: HashMap::new(),
             root: None,
             nodes: 0,
@@ -87,6 +94,8 @@ impl Builder<'_> {
 
     pub(super) fn abandon(&mut self) {
         self.stack.clear();
+        self.items.clear();
+        self.entries.clear();
         self.anchors.clear();
         self.root = None;
     }
@@ -132,14 +141,14 @@ impl Builder<'_> {
                 self.push(Frame::Seq {
                     start,
                     anchor,
-                    items: Vec::new(),
+                    first: self.items.len(),
                 })?;
             }
             Event::MappingStart(_, anchor, _) => {
                 self.push(Frame::Map {
                     start,
                     anchor,
-                    map: Map::default(),
+                    first: self.entries.len(),
                     seen: HashSet::new(),
                     merges: Vec::new(),
                     key: None,
@@ -203,7 +212,8 @@ impl Builder<'_> {
             return Ok(());
         };
         let (node, anchor) = match frame {
-            Frame::Seq { start, anchor, items } => {
+            Frame::Seq { start, anchor, first } => {
+                let items: Vec<Node> = self.items.drain(first..).collect();
                 let end = items
                     .last()
                     .map_or(self.base + end, |n| (n.span.end as usize).max(self.base + start));
@@ -219,19 +229,20 @@ impl Builder<'_> {
             Frame::Map {
                 start,
                 anchor,
-                mut map,
+                first,
                 merges,
                 ..
             } => {
-                let mut known: HashSet<Arc<str>> = match merges.is_empty() {
-                    true => HashSet::new(),
-                    false => map.iter().map(|(key, _)| key.text.clone()).collect(),
-                };
-                for (key, value) in merges.iter().flat_map(Node::entries) {
-                    if known.insert(key.text.clone()) {
-                        map.push(key.clone(), value.clone());
+                if !merges.is_empty() {
+                    let own = self.entries[first..].iter();
+                    let mut known: HashSet<Text> = own.map(|(key, _)| key.text.clone()).collect();
+                    for (key, value) in merges.iter().flat_map(Node::entries) {
+                        if known.insert(key.text.clone()) {
+                            self.entries.push((key.clone(), value.clone()));
+                        }
                     }
                 }
+                let map = Map::of_unique(self.entries.drain(first..).collect());
                 (
                     Node {
                         span: self.span(start, end.max(start)),
@@ -270,9 +281,9 @@ impl Builder<'_> {
         }
         match self.stack.last_mut() {
             None => self.root = Some(node),
-            Some(Frame::Seq { items, .. }) => items.push(node),
+            Some(Frame::Seq { .. }) => self.items.push(node),
             Some(Frame::Map {
-                map,
+                first,
                 merges,
                 key,
                 seen,
@@ -281,9 +292,9 @@ impl Builder<'_> {
                 None => {
                     let text = match &node.value {
                         Value::Scalar(s) => s.text.clone(),
-                        Value::Null => "null".into(),
+                        Value::Null => Text::new_static("null"),
                         // A collection as a key has no meaning in configuration; it cannot be looked up.
-                        _ => "?".into(),
+                        _ => Text::new_static("?"),
                     };
                     *key = Some(Key {
                         text,
@@ -295,17 +306,20 @@ impl Builder<'_> {
                     _ => merges.push(node),
                 },
                 Some(k) => {
-                    let (text, span) = (k.text.clone(), k.span);
-                    if is_known(map, seen, &text) {
-                        map.insert(k, node);
-                        self.stream.problems.push(Problem {
-                            message: format!(
-                                "the key `{text}` occurs twice in this map; the last one counts"
-                            ),
-                            span,
-                        });
-                    } else {
-                        map.push(k, node);
+                    let known = &mut self.entries[*first..];
+                    if !is_known(known, seen, &k.text) {
+                        self.entries.push((k, node));
+                        return Ok(());
+                    }
+                    self.stream.problems.push(Problem {
+                        message: format!(
+                            "the key `{}` occurs twice in this map; the last one counts",
+                            k.text
+                        ),
+                        span: k.span,
+                    });
+                    if let Some(slot) = known.iter_mut().find(|(known, _)| known.text == k.text) {
+                        *slot = (k, node);
                     }
                 }
             },

@@ -8,7 +8,7 @@ use cofferdam_model::{Absence, Environment, Opening, ProjectId};
 use cofferdam_render::hcl::Mode;
 use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::tree::Node;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A kind, whether anything here has a use for it, and whether any of it was read.
@@ -152,8 +152,10 @@ pub(in crate::pipeline) fn owned_elsewhere(
     sources: &Sources<'_>,
     environments: &[Environment],
 ) -> Vec<Opening> {
-    let projects: BTreeSet<ProjectId> = environments.iter().map(|env| env.project).collect();
-    let of_project = |project| environments.iter().filter(move |env| env.project == project);
+    let mut projects: BTreeMap<ProjectId, Vec<&Environment>> = BTreeMap::new();
+    for env in environments {
+        projects.entry(env.project).or_default().push(env);
+    }
     let shown: HashMap<Absence, HashMap<ProjectId, &Path>> = SHOWN
         .iter()
         .map(|shown| (shown.kind, found(sources, shown)))
@@ -161,9 +163,9 @@ pub(in crate::pipeline) fn owned_elsewhere(
     let shown = |project: ProjectId, kind: Absence| shown.get(&kind)?.get(&project).copied();
     projects
         .into_iter()
-        .flat_map(|project| {
+        .flat_map(|(project, own)| {
             let missing = KINDS.iter().filter(move |(_, is_of_use, is_read)| {
-                of_project(project).any(is_of_use) && !of_project(project).any(is_read)
+                own.iter().any(|env| is_of_use(env)) && !own.iter().any(|env| is_read(env))
             });
             let shown = &shown;
             missing.map(move |(kind, _, _)| match shown(project, *kind) {

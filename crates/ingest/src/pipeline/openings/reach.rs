@@ -108,22 +108,24 @@ pub(in crate::pipeline) fn namespaces(pieces: &[Piece<'_>]) -> BTreeMap<Deployme
 }
 
 /// Finds the deployments of each opening, and the namespaces that these are in.
-pub(in crate::pipeline) fn locate(scope: &mut Scope, repo: &Repo) {
+pub(in crate::pipeline) fn locate(scope: &Scope, openings: &mut Vec<Opening>, repo: &Repo) {
     let mut by_root: BTreeMap<&Path, BTreeSet<DeploymentId>> = BTreeMap::new();
     for (id, deployment) in (0..).map(DeploymentId).zip(&scope.deployments) {
         by_root.entry(&deployment.root).or_default().insert(id);
     }
     let of_path = |path: &Path| {
-        let of_file = repo.files.get(path).and_then(|file| scope.users.get(file));
-        let of_file = of_file.into_iter().flat_map(BTreeMap::values);
-        let all = by_root.get(path).into_iter().chain(of_file);
-        all.flatten().copied().collect::<BTreeSet<DeploymentId>>()
+        let of_file = repo.files.get(path).map_or(&[][..], |file| scope.users.of(*file));
+        let of_root = by_root.get(path).into_iter().flatten();
+        of_root
+            .chain(of_file)
+            .copied()
+            .collect::<BTreeSet<DeploymentId>>()
     };
     let of_release = |id: &DeploymentId| {
         let release = scope.releases.get(id)?.namespace.as_ref()?;
         Some(BTreeSet::from([release.clone()]))
     };
-    for opening in &mut scope.openings {
+    for opening in openings.iter_mut() {
         let is_here = |id: &DeploymentId| {
             let own = scope.deployments.get(id.0 as usize);
             let of = own.and_then(|own| own.environment.as_deref());
@@ -149,7 +151,7 @@ pub(in crate::pipeline) fn locate(scope: &mut Scope, repo: &Repo) {
             opening.namespaces = known.into_iter().flatten().flatten().collect();
         }
     }
-    join_of_deployments(&mut scope.openings);
+    join_of_deployments(openings);
 }
 
 /// Joins openings of one reason that are parts of the same deployments: `locate` has found these.

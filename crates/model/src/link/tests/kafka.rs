@@ -7,7 +7,7 @@ use crate::link::link;
 use crate::owner::Owner;
 use crate::scaling::{MetricKind, ScalingMetric};
 use crate::source::Fact;
-use std::collections::BTreeMap;
+use crate::texts::Texts;
 use std::time::Duration;
 
 pub(super) fn topic(name: &str) -> Topic {
@@ -169,7 +169,7 @@ fn topics_are_found_and_undeclared_topics_are_reported() {
         target: None,
         topic: declared("events".to_owned()),
         group: None,
-        labels: BTreeMap::new(),
+        labels: Texts::new(),
     });
     env.autoscalers.push(hpa);
     link(&mut env);

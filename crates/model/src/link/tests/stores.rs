@@ -6,8 +6,8 @@ use crate::link::link;
 use crate::owner::Owner;
 use crate::platform::{Environment, Service};
 use crate::source::Fact;
+use crate::texts::Texts;
 use cofferdam_syntax::Span;
-use std::collections::BTreeMap;
 
 #[test]
 fn second_pools_of_a_service_stay_and_settings_fill_the_first() {
@@ -50,7 +50,7 @@ fn a_host_in_another_namespace_is_not_the_pooler() {
         let mut env = env("production");
         let mut bouncer = deployment("pgbouncer");
         bouncer.id.namespace = Some("data".to_owned());
-        let labelled = || BTreeMap::from([("app".to_owned(), Fact::declared("bouncer".to_owned(), span(0)))]);
+        let labelled = || Texts::from([("app".to_owned(), Fact::declared("bouncer".to_owned(), span(0)))]);
         bouncer.labels = labelled();
         env.workloads = vec![bouncer, deployment("a")];
         let mut id = object("Service", "db-pool");
@@ -82,7 +82,7 @@ fn a_pool_uses_the_pooler_that_its_host_names() {
     ];
     env.service_ports.push(service_port(
         object("Service", "db-pool"),
-        BTreeMap::from([("app".to_owned(), Fact::declared("bouncer".to_owned(), span(0)))]),
+        Texts::from([("app".to_owned(), Fact::declared("bouncer".to_owned(), span(0)))]),
     ));
     env.databases = vec![Database::named("aurora", None), Database::named("reports", None)];
     env.databases[0]

@@ -5,6 +5,7 @@ use crate::link::link;
 use crate::owner::Owner;
 use crate::platform::Service;
 use crate::source::Fact;
+use crate::texts::Texts;
 use crate::variable::{Variable, VariableValue};
 use crate::workload::{ConfigObject, VariableSource};
 use std::collections::BTreeMap;
@@ -36,7 +37,7 @@ fn container_variables_override_other_formats_and_config_maps_are_resolved() {
         withheld: false,
         id: object("ConfigMap", "settings"),
         span: span(6),
-        data: BTreeMap::from([(
+        data: Texts::from([(
             "group".to_owned(),
             Fact::declared("collectors".to_owned(), span(6)),
         )]),
@@ -74,7 +75,7 @@ fn every_key_of_a_config_map_is_a_variable_with_env_from() {
         withheld: false,
         id: object("ConfigMap", "settings"),
         span: span(6),
-        data: BTreeMap::from([("MODE".to_owned(), text("slow")), ("GROUP".to_owned(), text("g"))]),
+        data: Texts::from([("MODE".to_owned(), text("slow")), ("GROUP".to_owned(), text("g"))]),
         complete: true,
     });
     link(&mut env);
