@@ -1,7 +1,9 @@
 //! What deploy tools make of the files, and where each tree of it holds: the first stage after reading.
 
 use super::manifests::{self, Roots};
-use super::naming::{Naming, cluster_of_application, is_part, kept_by, namespace_of};
+use super::naming::{
+    Naming, cluster_of_application, file_environments, is_part, kept_by, name_environments, namespace_of,
+};
 use super::overlays::Overlays;
 use super::pieces::Taken;
 use super::sources::{OfBuild, Release, Sources};
@@ -25,7 +27,6 @@ use cofferdam_syntax::environment;
 use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
-use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -269,74 +270,6 @@ fn evidence(
 fn place_of<'l>(release: &'l helm::Listed, charts: &'l Charts) -> &'l Path {
     let chart = || charts.charts[release.chart].dir.as_path();
     release.files.first().map_or_else(chart, PathBuf::as_path)
-}
-
-/// The environment of each file whose path names one, or for which a person states one.
-fn file_environments<'a>(
-    labels: &Labels<'a>,
-    selected: &Selected,
-    naming: &Naming<'_>,
-) -> HashMap<&'a Path, String> {
-    let of_files = labels.of_files(naming.projects, naming.evidence);
-    of_files
-        .filter_map(|(path, name)| match naming.stated.environment_of(path) {
-            Some(name) => Some((path, name.to_owned())),
-            None => {
-                let name = selected.environment(path).or(name)?;
-                Some((path, naming.stated.environment_name(name)))
-            }
-        })
-        .collect()
-}
-
-/// Gives the environments of Terraform's roots the names that a person gave them, where there is evidence for them.
-fn name_environments(terraform: &mut Terraform, naming: &Naming<'_>) {
-    let by_endings = by_endings(terraform.roots.iter().map(|root| root.dir.as_path()));
-    for root in &mut terraform.roots {
-        let of_ending = by_endings.get(&root.dir);
-        for values in &mut root.environments {
-            // A unit of Terragrunt has a place of its own.
-            let dir = values.unit.clone().unwrap_or_else(|| root.dir.clone());
-            let place = naming.stated.environment_of(&dir.join("main.tf"));
-            let place = place.map(str::to_owned);
-            let name = values.environment.take();
-            let stated = values.stated.as_ref();
-            let sibling = values.by.as_ref().and(name.as_ref());
-            let by_siblings = sibling.map(|name| naming.stated.environment_name(name));
-            values.environment = by_siblings
-                .or_else(|| naming.named(name.as_ref(), &dir))
-                .or_else(|| place.clone())
-                .or_else(|| of_ending.map(|name| naming.stated.environment_name(name)))
-                .or_else(|| stated.map(|name| naming.stated.environment_name(name)))
-                // The only file of values has the name of an environment that something else shows.
-                .or_else(|| naming.named(values.only.as_ref(), &dir));
-        }
-    }
-}
-
-/// Directories beside one another that differ only in a word for a stage: `backup-prod` and `backup-staging`. Each with
-/// its environment.
-fn by_endings<'d>(dirs: impl Iterator<Item = &'d Path>) -> HashMap<PathBuf, &'static str> {
-    /// The directory around them, and the words that are no stage.
-    type Shared<'d> = (Option<&'d Path>, Vec<&'d str>);
-    let mut groups: BTreeMap<Shared<'d>, Vec<(&Path, &'static str)>> = BTreeMap::new();
-    for dir in dirs {
-        let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let Some(stage) = environment::of_name(name) else {
-            continue;
-        };
-        let words = name.split(['-', '_', '.']);
-        let others: Vec<&str> = words
-            .filter(|word| environment::canonical(word) != Some(stage))
-            .collect();
-        groups
-            .entry((dir.parent(), others))
-            .or_default()
-            .push((dir, stage));
-    }
-    let differ = |group: &Vec<(&Path, &'static str)>| group.iter().any(|(_, stage)| *stage != group[0].1);
-    let groups = groups.into_values().filter(differ).flatten();
-    groups.map(|(dir, stage)| (dir.to_path_buf(), stage)).collect()
 }
 
 /// Whether a file describes the container in which a developer works (`.devcontainer`, `devcontainer-example`).

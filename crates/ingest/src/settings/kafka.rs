@@ -4,6 +4,7 @@
 
 use super::kafka_names::Alone::{self, Yes};
 use super::kafka_names::{BARE_WORKERS, Meaning, PROPERTIES, SCOPES, Side};
+use super::values::{boolean, number, word};
 use super::{Setting, words};
 use crate::parts::{self, set};
 use cofferdam_model::kafka::{Acks, Assignor, Consumer, KafkaClient, Producer, ProducerRole, WorkerSetting};
@@ -397,26 +398,6 @@ fn topics(item: &Parsed<'_>) -> Vec<Fact<String>> {
         .filter_map(|part| word(part.trim().trim_matches(['"', '\''])))
         .map(|topic| read_as(item, topic))
         .collect()
-}
-
-/// A name: text without blanks and without template placeholders.
-fn word(text: &str) -> Option<String> {
-    let text = text.trim();
-    let plain =
-        !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || matches!(c, '$' | '{' | '<'));
-    plain.then(|| text.to_owned())
-}
-
-fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
-    text.trim().replace('_', "").parse().ok()
-}
-
-fn boolean(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Some(true),
-        "false" | "0" | "no" | "off" => Some(false),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
