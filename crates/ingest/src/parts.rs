@@ -6,7 +6,7 @@ use cofferdam_model::calls::Breaker;
 use cofferdam_model::database::{Database, Pool, PoolTarget};
 use cofferdam_model::delivery::{Delivery, Description};
 use cofferdam_model::kafka::{Consumer, Producer, ProducerRole};
-use cofferdam_model::{Fact, Owner, Parts, Service, Span};
+use cofferdam_model::{Fact, Home, Owner, Parts, Service, Span};
 
 /// Whether two places belong to the same owner: the same name if both have one, otherwise the same directory.
 pub fn same_owner(a: &Owner, b: &Owner) -> bool {
@@ -106,24 +106,17 @@ pub fn database_mut<'e>(parts: &'e mut Parts, name: &str, span: Span) -> &'e mut
     )
 }
 
-/// The database with this name in a namespace of a cluster, created if there is none yet.
-pub fn database_in<'e>(
-    parts: &'e mut Parts,
-    name: &str,
-    namespace: Option<&str>,
-    span: Span,
-) -> &'e mut Database {
+/// The database with this name at a place of a cluster, created if there is none yet.
+pub fn database_in<'e>(parts: &'e mut Parts, name: &str, home: Home<'_>, span: Span) -> &'e mut Database {
     let database = find_or_push(
         &mut parts.databases,
-        |d| {
-            let other = d.namespace.as_deref();
-            d.name == name && (other.is_none() || namespace.is_none() || other == namespace)
-        },
+        |d| d.name == name && d.home().is_related(home),
         || Database::named(name, Some(span)),
     );
     if database.namespace.is_none() {
-        database.namespace = namespace.map(str::to_owned);
+        database.namespace = home.namespace.map(str::to_owned);
     }
+    database.deployment = database.deployment.or(home.deployment);
     database
 }
 

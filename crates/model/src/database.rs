@@ -1,6 +1,7 @@
 //! Databases, the pools of the services that use them, and the poolers in front of them.
 
 use crate::owner::{DatabaseId, Owner, WorkloadId};
+use crate::scope::{DeploymentId, Home};
 use crate::source::Fact;
 use crate::units::Bytes;
 use cofferdam_syntax::Span;
@@ -44,6 +45,8 @@ pub struct Database {
     pub span: Option<Span>,
     /// The namespace of its pods, where it runs in a cluster and that is known.
     pub namespace: Option<String>,
+    /// The deployment that contains its pods, where it runs in a cluster.
+    pub deployment: Option<DeploymentId>,
     /// Engine.
     pub engine: Option<Fact<Engine>>,
     /// Engine version.
@@ -85,12 +88,21 @@ pub struct Database {
 }
 
 impl Database {
+    /// Where it is.
+    pub fn home(&self) -> Home<'_> {
+        Home {
+            namespace: self.namespace.as_deref(),
+            deployment: self.deployment,
+        }
+    }
+
     /// A database of which only the name is known.
     pub fn named(name: impl Into<String>, span: Option<Span>) -> Self {
         Database {
             name: name.into(),
             span,
             namespace: None,
+            deployment: None,
             engine: None,
             version: None,
             tier: None,

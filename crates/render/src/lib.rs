@@ -6,6 +6,7 @@
 
 pub mod argo;
 mod budget;
+pub mod flux;
 pub mod hcl;
 pub mod helm;
 pub mod image;

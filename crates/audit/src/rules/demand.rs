@@ -4,13 +4,15 @@ use super::common::count;
 use crate::finding::Evidence;
 use cofferdam_model::database::{Database, Engine, Pool, PoolTarget, Pooler, Reached};
 use cofferdam_model::units::show_number;
-use cofferdam_model::{DatabaseId, Environment, Fact, Service};
+use cofferdam_model::{DatabaseId, Environment, Fact, Service, ServiceId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One service's share of the demand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Demand {
     /// Service.
+    pub(crate) id: ServiceId,
+    /// Its name; two of one name in two deployments are two.
     pub(crate) service: String,
     /// The maximum number of connections of one replica: processes × (pool + overflow), over all its pools.
     pub(crate) per_replica: u32,
@@ -181,14 +183,15 @@ fn of_pools<'a>(
 ) -> Total {
     let mut total = Total::default();
     for pool in pools {
-        let Some(service) = env.owner_service(&pool.owner) else {
+        let Some(id) = pool.owner.service else {
             continue;
         };
+        let service = env.service(id);
         evidence.owner(&pool.owner);
         if let Some(stated) = &service.connections_per_pod {
             // A value declared by a person covers all pools of the service together.
-            if !total.demands.iter().any(|d| d.service == service.name) {
-                add_stated(service, stated, &mut total, evidence);
+            if !total.demands.iter().any(|d| d.id == id) {
+                add_stated((id, service), stated, &mut total, evidence);
             }
             continue;
         }
@@ -214,9 +217,10 @@ fn of_pools<'a>(
             .map_or(1, |p| evidence.take(p, count(p.value.into(), "process")));
         let surge = service.scale.surge.as_ref().map_or(0, |s| s.value);
         let per_replica = processes.saturating_mul(size.saturating_add(overflow));
-        match total.demands.iter_mut().find(|d| d.service == service.name) {
+        match total.demands.iter_mut().find(|d| d.id == id) {
             Some(there) => there.per_replica = there.per_replica.saturating_add(per_replica),
             None => total.demands.push(Demand {
+                id,
                 service: service.name.clone(),
                 per_replica,
                 processes,
@@ -225,18 +229,26 @@ fn of_pools<'a>(
             }),
         }
     }
-    total.demands.sort_by(|a, b| a.service.cmp(&b.service));
+    total
+        .demands
+        .sort_by(|a, b| (&a.service, a.id).cmp(&(&b.service, b.id)));
     total.unknown.sort();
     total.unknown.dedup();
     total
 }
 
-fn add_stated(service: &Service, stated: &Fact<u32>, total: &mut Total, evidence: &mut Evidence) {
+fn add_stated(
+    (id, service): (ServiceId, &Service),
+    stated: &Fact<u32>,
+    total: &mut Total,
+    evidence: &mut Evidence,
+) {
     let Some(most) = service.scale.max.as_ref().or(service.scale.current.as_ref()) else {
         total.unknown.push(format!("services.{}.replicas", service.name));
         return;
     };
     total.demands.push(Demand {
+        id,
         service: service.name.clone(),
         per_replica: evidence.take(
             stated,
@@ -301,6 +313,7 @@ mod tests {
         let total = Total {
             demands: vec![
                 Demand {
+                    id: ServiceId(0),
                     service: "a".into(),
                     per_replica: 20,
                     processes: 1,
@@ -308,6 +321,7 @@ mod tests {
                     surge: 0,
                 },
                 Demand {
+                    id: ServiceId(1),
                     service: "b".into(),
                     per_replica: 20,
                     processes: 1,

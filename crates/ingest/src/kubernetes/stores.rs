@@ -7,7 +7,6 @@ use crate::facts::NodeFacts as _;
 use crate::parts::{self, fill};
 use cofferdam_model::database::{Cache, Engine, Pooler};
 use cofferdam_model::kafka::KafkaCluster;
-use cofferdam_model::scaling::Selector;
 use cofferdam_model::workload::{Completeness, ConfigObject, Container, Lifecycle, ObjectId, Workload};
 use cofferdam_model::{Bytes, Fact, Parts, Span, Texts, units};
 use cofferdam_syntax::tree::Node;
@@ -87,7 +86,7 @@ fn cloud_native(object: &Object<'_>, parts: &mut Parts) {
         .at("spec/bootstrap/recovery")
         .filter(|node| !node.is_null());
     let image = object.at("spec/imageName").and_then(super::container::image);
-    let database = parts::database_in(parts, name, object.id.namespace.as_deref(), object.span);
+    let database = parts::database_in(parts, name, object.id.home(), object.span);
     database.engine = Some(Fact::declared(Engine::PostgreSql, object.span));
     fill(&mut database.version, image.and_then(|i| i.tag).map(version));
     for host in ["rw", "ro", "r"] {
@@ -167,7 +166,7 @@ fn zalando(object: &Object<'_>, parts: &mut Parts) {
         .map(|user| format!("{user}.{name}.credentials.postgresql.acid.zalan.do"))
         .collect();
     makes(object, secrets, parts);
-    let database = parts::database_in(parts, name, object.id.namespace.as_deref(), object.span);
+    let database = parts::database_in(parts, name, object.id.home(), object.span);
     database.engine = Some(Fact::declared(Engine::PostgreSql, object.span));
     fill(
         &mut database.version,
@@ -258,12 +257,8 @@ fn hosts(workload: &Workload, selected: &Selected<'_>, parts: &Parts) -> Vec<Fac
             .flatten()
         {
             let service = &parts.service_ports[*at];
-            let selector = Selector {
-                labels: service.selector.clone(),
-                ..Selector::default()
-            };
             let name = service.id.name.to_lowercase();
-            if selector.matches(&workload.labels) && hosts.iter().all(|h| h.value != name) {
+            if service.selects(workload) && hosts.iter().all(|h| h.value != name) {
                 hosts.push(Fact::declared(name, service.span));
             }
         }
@@ -274,8 +269,8 @@ fn hosts(workload: &Workload, selected: &Selected<'_>, parts: &Parts) -> Vec<Fac
 /// A server that a workload runs.
 struct Found {
     server: Server,
+    id: ObjectId,
     name: String,
-    namespace: Option<String>,
     span: Span,
     whole: bool,
     replicas: Option<Fact<u32>>,
@@ -296,8 +291,8 @@ impl Found {
         let tag = container.image.as_ref().and_then(|i| i.tag.clone());
         Found {
             server,
+            id: workload.id.clone(),
             name: workload.id.name.clone(),
-            namespace: workload.id.namespace.clone(),
             span: workload.span,
             whole: workload.completeness == Completeness::Whole,
             replicas: workload.replicas.clone(),
@@ -313,7 +308,7 @@ impl Found {
     fn push(self, parts: &mut Parts) {
         match self.server {
             Server::Postgres | Server::MySql => {
-                let database = parts::database_in(parts, &self.name, self.namespace.as_deref(), self.span);
+                let database = parts::database_in(parts, &self.name, self.id.home(), self.span);
                 let engine = if self.server == Server::Postgres {
                     Engine::PostgreSql
                 } else {

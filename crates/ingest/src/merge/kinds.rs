@@ -265,8 +265,8 @@ impl Merged for cofferdam_model::database::Database {
         self.namespace.as_deref()
     }
 
-    fn is_same(&self, _later: &Self) -> bool {
-        true
+    fn is_same(&self, later: &Self) -> bool {
+        self.home().is_related(later.home())
     }
 
     fn subject(&self) -> String {
@@ -275,6 +275,7 @@ impl Merged for cofferdam_model::database::Database {
 
     fn lay_over(&mut self, later: Self, over: &mut Over<'_>) {
         self.namespace = self.namespace.take().or(later.namespace);
+        self.deployment = self.deployment.or(later.deployment);
         self.span = self.span.or(later.span);
         set_all!(over, self, later: engine, version, tier, memory, max_connections, reserved_connections,
             shared_buffers, work_mem, multi_zone, public, open_to_all, tls_required, deletion_protection, on_delete);

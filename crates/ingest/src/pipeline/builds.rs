@@ -1,5 +1,6 @@
 //! What deploy tools make of the files, and where each tree of it holds: the first stage after reading.
 
+use super::declared::Declared;
 use super::manifests::{self, Roots};
 use super::naming::{
     Naming, cluster_of_application, file_environments, is_part, kept_by, name_environments, namespace_of,
@@ -19,12 +20,13 @@ use crate::{cloud_run, config, grand_central, kubernetes};
 use cofferdam_code::python::Code;
 use cofferdam_model::ProjectId;
 use cofferdam_render::argo::{self, Applications, Deploys};
+use cofferdam_render::flux::{self, Flux};
 use cofferdam_render::hcl::{self, Terraform};
 use cofferdam_render::helm::{self, Charts};
 use cofferdam_render::kustomize::{self, Built};
 use cofferdam_render::selected::Selected;
 use cofferdam_syntax::environment;
-use cofferdam_syntax::hash::{HashMap, HashSet};
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,8 +48,10 @@ impl<'a> Sources<'a> {
                 (commands, terraform)
             },
         );
-        let mut applications = applications(repo, &selected, &charts);
-        let mut listed = helm::listed(repo, &charts);
+        let flux = flux::read(repo);
+        let declared = Declared::of(repo, &charts, &flux);
+        let mut applications = argo::read_built(repo, &selected, declared.objects());
+        let mut listed = helm::listed(repo, &charts, declared.objects());
         listed.extend(
             commands
                 .releases
@@ -85,7 +89,7 @@ impl<'a> Sources<'a> {
         charts.note_left_out();
         let of_builds = of_builds(&applications, &naming);
         let built = built(
-            repo,
+            (repo, &flux),
             (&applications, &commands, &of_builds),
             (&naming, &file_environments),
         );
@@ -154,41 +158,6 @@ impl<'a> Sources<'a> {
             overlay: stated,
         }
     }
-}
-
-/// The applications that files declare. What kustomizations build counts as they build it: an overlay may change the path
-/// of an application or the values of a set's generators.
-fn applications(repo: &Repo, selected: &Selected, charts: &Charts) -> Applications {
-    let manifests = repo
-        .yaml
-        .iter()
-        .filter(|(path, _)| !charts.consumed.contains(*path) && !repo.links.contains_key(*path));
-    let is_one = |node: &Node| {
-        let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default();
-        text("apiVersion").starts_with("argoproj.io/")
-            && matches!(text("kind"), "Application" | "ApplicationSet")
-    };
-    let with_applications: BTreeSet<&Path> = manifests
-        .clone()
-        .filter(|(_, stream)| stream.documents.iter().any(is_one))
-        .map(|(path, _)| path.as_path())
-        .collect();
-    let built: Vec<kustomize::Made> = match with_applications.is_empty() {
-        true => Vec::new(),
-        false => kustomize::built_of(repo, &with_applications),
-    };
-    let in_builds: HashSet<&Path> = (built.iter())
-        .flat_map(|made| made.files.iter().map(PathBuf::as_path))
-        .collect();
-    let plain = manifests
-        .filter(|(path, _)| !in_builds.contains(path.as_path()))
-        .flat_map(|(_, stream)| &stream.documents);
-    let of_builds = built.iter().flat_map(|made| {
-        made.objects
-            .iter()
-            .map(|object| (object, Some(made.dir.as_path())))
-    });
-    argo::read_built(repo, selected, plain.map(|node| (node, None)).chain(of_builds))
 }
 
 /// Divides the files into projects. A directory is no place apart if it is an environment's or lies in the templates of a
@@ -337,7 +306,7 @@ fn code_of<'c>(
 
 /// The builds, each under what the one application that deploys it lays over it.
 fn built(
-    repo: &Repo,
+    (repo, flux): (&Repo, &Flux),
     (applications, commands, of_builds): (&Applications, &Commands, &HashMap<PathBuf, OfBuild>),
     (naming, file_environments): (&Naming<'_>, &HashMap<&Path, String>),
 ) -> Built {
@@ -361,6 +330,7 @@ fn built(
         }
     }
     for build in &mut built.builds {
+        flux.fill(repo.sources.chains(), &build.dir, &mut build.objects);
         let of_application = || of_builds.get(&build.dir)?.environment.clone();
         let of_objects = || {
             Some(

@@ -8,6 +8,7 @@ mod chains;
 mod elsewhere;
 mod environments;
 mod evidence;
+mod flux;
 mod helmfile;
 mod installs;
 mod made;

@@ -7,6 +7,7 @@ use super::names::{Affixes, fold};
 use crate::database::Reached;
 use crate::owner::DatabaseId;
 use crate::platform::{Environment, Service};
+use crate::scope::{DeploymentId, Home, Meeting};
 use crate::workload::{Container, ServicePort};
 use cofferdam_syntax::hash::HashMap;
 
@@ -77,14 +78,44 @@ pub(super) enum Target {
     Open,
 }
 
+/// The namespace and the deployment of a thing.
+type Place = (Option<String>, Option<DeploymentId>);
+
+fn place(home: Home<'_>) -> Place {
+    (home.namespace.map(str::to_owned), home.deployment)
+}
+
+fn home((namespace, deployment): &Place) -> Home<'_> {
+    Home {
+        namespace: namespace.as_deref(),
+        deployment: *deployment,
+    }
+}
+
+/// Among things of one name, the one that is meant from a place: that of its namespace or deployment, or else the first that
+/// may be related. An unknown namespace of another deployment is not.
+fn meant<'p, T: Copy>(found: &[T], from: Home<'_>, at: impl Fn(T) -> Home<'p>) -> Option<T> {
+    let same = found.iter().find(|one| at(**one).meets(from) == Meeting::Same);
+    same.or_else(|| found.iter().find(|one| at(**one).is_related(from)))
+        .copied()
+}
+
+/// A place of which nothing is known: code and statements are in none.
+const NOWHERE: Home<'static> = Home {
+    namespace: None,
+    deployment: None,
+};
+
 /// Databases and poolers by their hosts.
 pub(super) struct Addresses {
     databases: HashMap<String, Vec<DatabaseId>>,
     /// The same by their names without words for environments, and without separators.
     similar: HashMap<String, Vec<DatabaseId>>,
-    /// The namespace of each database.
-    namespaces: Vec<Option<String>>,
-    poolers: HashMap<String, usize>,
+    /// Where each database is.
+    homes: Vec<Place>,
+    poolers: HashMap<String, Vec<usize>>,
+    /// Where each pooler is.
+    poolers_at: Vec<Place>,
     services: HashMap<String, Vec<usize>>,
     workloads: HashMap<String, Vec<usize>>,
     /// Workloads with a proxy of a provider in their pods.
@@ -131,8 +162,9 @@ impl Addresses {
         Addresses {
             databases,
             similar,
-            namespaces: env.databases.iter().map(|d| d.namespace.clone()).collect(),
+            homes: env.databases.iter().map(|d| place(d.home())).collect(),
             poolers: HashMap::default(),
+            poolers_at: env.poolers.iter().map(|p| place(p.owner.home())).collect(),
             services,
             workloads,
             proxies: (env.workloads.iter().enumerate())
@@ -164,7 +196,10 @@ impl Addresses {
                 names.extend(own.map(|port| port.id.name.to_ascii_lowercase()));
             }
             for name in names {
-                addresses.poolers.entry(name).or_insert(at);
+                let same_name = addresses.poolers.entry(name).or_default();
+                if !same_name.contains(&at) {
+                    same_name.push(at);
+                }
             }
         }
         addresses
@@ -184,25 +219,28 @@ impl Addresses {
 
     /// The pooler of a host: by its whole name, or by the first label of a name inside the cluster
     /// (`pgbouncer.platform.svc.cluster.local`, `pgbouncer.platform`).
-    pub(super) fn pooler(&self, host: &str) -> Option<usize> {
-        let inside = inside(host);
-        self.poolers
-            .get(host)
-            .or_else(|| inside.and_then(|(first, _)| self.poolers.get(first)))
-            .copied()
+    pub(super) fn pooler(&self, host: &str, from: Home<'_>) -> Option<usize> {
+        let (first, namespace) = inside(host).unwrap_or((host, None));
+        let from = Home {
+            namespace: namespace.or(from.namespace),
+            ..from
+        };
+        let of_name = |name: &str| meant(self.poolers.get(name)?, from, |at| home(&self.poolers_at[at]));
+        of_name(host).or_else(|| of_name(first))
     }
 
     /// The database with this host or name.
     pub(super) fn named(&self, host: &str) -> Option<(DatabaseId, Reached)> {
-        self.named_in(host, None)
+        self.named_from(host, NOWHERE)
     }
 
-    /// The same in a namespace, if that is known.
-    fn named_in(&self, host: &str, namespace: Option<&str>) -> Option<(DatabaseId, Reached)> {
+    /// The same, as it is meant from a place.
+    fn named_from(&self, host: &str, from: Home<'_>) -> Option<(DatabaseId, Reached)> {
         let first = host.split('.').next().unwrap_or(host);
         let is_whole = inside(host).is_some() || ENDPOINTS.iter().any(|end| host.ends_with(end));
         let pick = |all: &HashMap<String, Vec<DatabaseId>>, key: &str| {
-            all.get(key).and_then(|found| self.in_namespace(found, namespace))
+            all.get(key)
+                .and_then(|found| meant(found, from, |id| home(&self.homes[id.0])))
         };
         let whole = pick(&self.databases, host).or_else(|| pick(&self.databases, first).filter(|_| is_whole));
         if let Some(id) = whole {
@@ -214,24 +252,13 @@ impl Addresses {
         similar.map(|id| (id, Reached::Similar))
     }
 
-    /// The database of that namespace among several of one name; without a known namespace the first one.
-    fn in_namespace(&self, found: &[DatabaseId], namespace: Option<&str>) -> Option<DatabaseId> {
-        let of = |id: &&DatabaseId| self.namespaces[id.0].as_deref();
-        let Some(namespace) = namespace else {
-            return found.first().copied();
-        };
-        (found.iter().find(|id| of(id) == Some(namespace)))
-            .or_else(|| found.iter().find(|id| of(id).is_none()))
-            .copied()
-    }
-
-    /// Where a host leads from a namespace.
-    pub(super) fn target(&self, host: &str, namespace: Option<&str>, env: &Environment) -> Target {
-        self.target_within(host, namespace, env, 3)
+    /// Where a host leads from a place.
+    pub(super) fn target(&self, host: &str, from: Home<'_>, env: &Environment) -> Target {
+        self.target_within(host, from, env, 3)
     }
 
     /// The same, with the number of aliases that are followed.
-    fn target_within(&self, host: &str, namespace: Option<&str>, env: &Environment, left: usize) -> Target {
+    fn target_within(&self, host: &str, from: Home<'_>, env: &Environment, left: usize) -> Target {
         let Some((first, other)) = inside(host) else {
             return match self.named(host) {
                 Some((id, reached)) => Target::Database(id, reached),
@@ -239,34 +266,33 @@ impl Addresses {
                 None => Target::Other,
             };
         };
-        let namespace = other.or(namespace);
-        let is_near = |of: &Option<String>| match (of.as_deref(), namespace) {
-            (Some(of), Some(wanted)) => of == wanted,
-            _ => true,
+        let from = Home {
+            namespace: other.or(from.namespace),
+            ..from
         };
         let services = self.services.get(first).into_iter().flatten();
         let service = services
             .map(|at| &env.service_ports[*at])
-            .find(|s| is_near(&s.id.namespace));
+            .find(|s| s.id.home().is_related(from));
         if let Some(alias) = service.and_then(|s| s.external_name.as_ref())
             && let Some(left) = left.checked_sub(1)
         {
             let host = alias.value.trim_end_matches('.').to_ascii_lowercase();
-            return self.target_within(&host, service.and_then(|s| s.id.namespace.as_deref()), env, left);
+            return self.target_within(&host, service.map_or(from, |s| s.id.home()), env, left);
         }
-        if let Some((id, reached)) = self.named_in(host, namespace) {
+        if let Some((id, reached)) = self.named_from(host, from) {
             return Target::Database(id, reached);
         }
         let is_workload = || {
             let named = self.workloads.get(first).into_iter().flatten();
             named
                 .into_iter()
-                .any(|at| is_near(&env.workloads[*at].id.namespace))
+                .any(|at| env.workloads[*at].id.home().is_related(from))
         };
         match service {
             Some(service) if !service.selector.is_empty() => self.behind(service, env),
             Some(_) => Target::Open,
-            None if self.poolers.contains_key(first) || is_workload() => Target::Other,
+            None if self.pooler(first, from).is_some() || is_workload() => Target::Other,
             None => Target::Open,
         }
     }

@@ -6,6 +6,7 @@ use super::names::fold;
 use crate::database::{Database, Engine, Pool, PoolTarget, Pooler, Reached};
 use crate::owner::DatabaseId;
 use crate::platform::{Environment, Parts, Service};
+use crate::scope::Home;
 use crate::source::Fact;
 use crate::variable::VariableValue;
 use crate::workload::Workload;
@@ -111,9 +112,19 @@ fn pooler_of(pool: &Pool, env: &Environment, addresses: &Addresses) -> Option<us
         is_beside.then(|| env.poolers.iter().position(same)).flatten()
     };
     let stated = pool.database_name.as_ref().map(|n| n.value.as_str());
-    host.and_then(|h| addresses.pooler(h))
+    let from = home_of(pool, env);
+    host.and_then(|h| addresses.pooler(h, from))
         .or_else(beside)
-        .or_else(|| stated.and_then(|name| addresses.pooler(name)))
+        .or_else(|| stated.and_then(|name| addresses.pooler(name, from)))
+}
+
+/// Where a pool is: with its service, whose namespace may be known where that of its own place is not.
+fn home_of<'e>(pool: &'e Pool, env: &'e Environment) -> Home<'e> {
+    let own = pool.owner.home();
+    env.owner_service(&pool.owner).map_or(own, |service| Home {
+        namespace: service.namespace.as_deref(),
+        deployment: service.deployment.or(own.deployment),
+    })
 }
 
 /// Where a pool without a pooler goes.
@@ -129,7 +140,7 @@ fn target(pool: &Pool, env: &Environment, addresses: &Addresses) -> Target {
         .map(|h| h.value.as_str())
         .filter(|h| !is_local(h));
     match host {
-        Some(host) => addresses.target(host, service.and_then(|s| s.namespace.as_deref()), env),
+        Some(host) => addresses.target(host, home_of(pool, env), env),
         // A proxy beside the process, or a socket: its variables or its proxy name the instance.
         None => service.map_or(Target::Open, |service| addresses.through_proxy(service, env)),
     }
@@ -209,9 +220,9 @@ fn poolers(env: &mut Environment) {
     let targets: Vec<Target> = (env.poolers.iter())
         .map(|pooler| {
             let host = pooler.server_host.as_ref().map(|h| h.value.as_str());
-            let namespace = pooler.owner.namespace.as_deref();
-            host.filter(|h| !is_local(h))
-                .map_or(Target::Open, |host| addresses.target(host, namespace, env))
+            host.filter(|h| !is_local(h)).map_or(Target::Open, |host| {
+                addresses.target(host, pooler.owner.home(), env)
+            })
         })
         .collect();
     let open_hosts: BTreeSet<&str> = (env.poolers.iter().zip(&targets))

@@ -63,16 +63,27 @@ pub fn values_over(repo: &Repo, charts: &Charts, chart: usize, layers: &[Node]) 
     values
 }
 
-/// Every release of a chart of `repo` that a file lists.
-pub fn listed(repo: &Repo, charts: &Charts) -> Vec<Listed> {
+/// Whether an object is a release of Flux of a chart of `repo`, in the file at `path`.
+pub fn is_release_of_flux(repo: &Repo, charts: &Charts, path: &Path, object: &Node) -> bool {
+    object.get("kind").and_then(Node::as_str) == Some("HelmRelease")
+        && chart_of_flux(repo, charts, path, object).is_some()
+}
+
+/// Every release of a chart of `repo` that a file lists. `objects` are those that may be releases of Flux, each with the
+/// directory of the kustomization that builds it, if one does.
+pub fn listed<'n>(
+    repo: &Repo,
+    charts: &Charts,
+    objects: impl Iterator<Item = (&'n Node, Option<&'n Path>)>,
+) -> Vec<Listed> {
     let mut found = Vec::new();
     if charts.charts.is_empty() {
         return found;
     }
-    let is_release = |d: &&Node| d.get("kind").and_then(Node::as_str) == Some("HelmRelease");
-    for (path, stream) in &repo.yaml {
-        for object in stream.documents.iter().filter(is_release) {
-            found.extend(of_flux(repo, charts, path, object));
+    for (object, directory) in objects {
+        let path = repo.sources.path(object.span.file);
+        if is_release_of_flux(repo, charts, path, object) {
+            found.extend(of_flux((repo, charts), (path, directory), object));
         }
     }
     let of_objects = found.len();
@@ -219,10 +230,18 @@ fn is_plain(node: &Node) -> bool {
 }
 
 /// Flux: `spec.chart.spec.chart` is a path of the repository that the source names.
-fn of_flux(repo: &Repo, charts: &Charts, path: &Path, object: &Node) -> Option<Listed> {
-    let chains = repo.sources.chains();
+fn chart_of_flux(repo: &Repo, charts: &Charts, path: &Path, object: &Node) -> Option<usize> {
     let written = object.at("spec/chart/spec/chart")?.as_str()?;
-    let chart = chart_at(charts, &repo.from_top(Path::new(written), path)?)?;
+    chart_at(charts, &repo.from_top(Path::new(written), path)?)
+}
+
+fn of_flux(
+    (repo, charts): (&Repo, &Charts),
+    (path, directory): (&Path, Option<&Path>),
+    object: &Node,
+) -> Option<Listed> {
+    let chains = repo.sources.chains();
+    let chart = chart_of_flux(repo, charts, path, object)?;
     let name = object
         .at("spec/releaseName")
         .or_else(|| object.at("metadata/name"))
@@ -234,7 +253,10 @@ fn of_flux(repo: &Repo, charts: &Charts, path: &Path, object: &Node) -> Option<L
     }
     Some(Listed {
         chart,
-        environment: environment::of_path(path),
+        environment: match directory {
+            Some(directory) => environment::of_directory(directory),
+            None => environment::of_path(path),
+        },
         name,
         values,
         files: Vec::new(),

@@ -25,7 +25,7 @@ use cofferdam_syntax::Spanned;
 use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
-pub use helmfile::{Listed, listed, values_over, values_with};
+pub use helmfile::{Listed, is_release_of_flux, listed, values_over, values_with};
 pub use install::{Installed, install, is_brought};
 pub use remote::{Remote, remote};
 use render::render_all;

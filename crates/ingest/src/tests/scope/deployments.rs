@@ -227,3 +227,65 @@ fn a_release_is_on_the_cluster_that_its_application_names() {
     files.push(("a.yaml", app));
     assert_eq!(deployments(&files), ["Helm charts/web on east", "manifests "]);
 }
+
+/// A workload with a pool, and the database that it names, in no namespace.
+fn with_database(namespace: &str, limit: u32) -> String {
+    format!(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web{namespace}}}
+spec:
+  replicas: 2
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      containers: [{{name: web, image: 'x/web:1', env: [{{name: DB_HOST, value: db}}, {{name: DB_POOL_SIZE, value: '40'}}]}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: db{namespace}}}
+spec: {{selector: {{app: db}}, ports: [{{port: 5432}}]}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{name: db{namespace}}}
+spec:
+  serviceName: db
+  template:
+    metadata: {{labels: {{app: db}}}}
+    spec: {{containers: [{{name: pg, image: 'postgres:16', args: [-c, max_connections={limit}]}}]}}
+"
+    )
+}
+
+/// For each pool of the only environment, the limit of the database that it reaches.
+fn reached(files: &[(&str, &str)]) -> Vec<Option<u32>> {
+    let platform = platform(files);
+    let env = &platform.environments[0];
+    let limit = |pool: &cofferdam_model::database::Pool| {
+        let database = &env.databases[pool.database?.0];
+        database.max_connections.as_ref().map(|most| most.value)
+    };
+    env.pools.iter().map(limit).collect()
+}
+
+#[test]
+fn databases_of_one_name_in_two_deployments_are_two() {
+    let (alpha, beta) = (with_database("", 100), with_database("", 200));
+    let apart = reached(&[("alpha/all.yaml", &alpha), ("beta/all.yaml", &beta)]);
+    assert_eq!(apart, [Some(100), Some(200)]);
+    // So they are in two namespaces of one deployment.
+    let (alpha, beta) = (
+        with_database(", namespace: alpha", 100),
+        with_database(", namespace: beta", 200),
+    );
+    let both = format!("{alpha}---\n{beta}");
+    assert_eq!(reached(&[("all.yaml", &both)]), [Some(100), Some(200)]);
+    // What two deployments put into one namespace is one thing there.
+    let named = with_database(", namespace: shop", 100);
+    let (database, web) = named.split_once("---\n").map(|(web, rest)| (rest, web)).unwrap();
+    assert_eq!(
+        reached(&[("a/web.yaml", web), ("b/db.yaml", database)]),
+        [Some(100)]
+    );
+}

@@ -95,10 +95,11 @@ fn case(
     let reserved = reserved(database, &mut facts);
     let mut parts: Vec<Part> = Vec::new();
     for pool in pools {
-        let Some(service) = env.owner_service(&pool.owner) else {
+        let Some(id) = pool.owner.service else {
             continue;
         };
-        if let Some(there) = parts.iter_mut().find(|part| part.service == service.name) {
+        let service = env.service(id);
+        if let Some(there) = parts.iter_mut().find(|part| part.id == id) {
             // A declared value is for all pools together; values in files are added up.
             if service.connections_per_pod.is_none() {
                 there.each = there
@@ -123,6 +124,7 @@ fn case(
         );
         if let (Some(each), Some(most)) = (each, most) {
             parts.push(Part {
+                id,
                 service: service.name.clone(),
                 each,
                 surge: service.scale.surge.as_ref().map_or(0, |surge| surge.value),
@@ -272,7 +274,7 @@ fn costs(database: &Database, facts: &mut Facts) -> Costs {
 /// The requests of a service, if it is known how long one holds a connection. `in_turns`: whether requests
 /// take turns on the connections of a pooler, so that this decides which of them wait.
 fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: &mut Facts) -> Option<Flow> {
-    let service = env.services.iter().find(|service| service.name == part.service)?;
+    let service = env.service(part.id);
     let name = &service.name;
     let (Some(rate), Some(hold)) = (&service.peak_rate, &service.transaction_time) else {
         let unknown = match service.peak_rate {
@@ -293,10 +295,7 @@ fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: 
         "requests arrive as from many independent callers, and transactions take exponentially \
         distributed times",
     );
-    let pool = pools.iter().find(|pool| {
-        env.owner_service(&pool.owner)
-            .is_some_and(|owner| owner.name == *name)
-    })?;
+    let pool = pools.iter().find(|pool| pool.owner.service == Some(part.id))?;
     Some(Flow {
         rate,
         hold,

@@ -11,10 +11,10 @@ mod tests;
 
 use std::time::Duration;
 
-use cofferdam_model::DatabaseId;
 use cofferdam_model::Environment;
 use cofferdam_model::database::{Engine, Pool, PoolTarget};
 use cofferdam_model::overlay::Overlay;
+use cofferdam_model::{DatabaseId, ServiceId};
 use cofferdam_policy::Time;
 
 use super::{Prepared, Scenario};
@@ -52,6 +52,8 @@ const REQUESTS: f64 = 600_000.0;
 /// One service's part.
 #[derive(Debug, Clone)]
 struct Part {
+    id: ServiceId,
+    /// Its name.
     service: String,
     /// Connections that one replica opens.
     each: u32,

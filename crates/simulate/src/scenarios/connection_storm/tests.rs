@@ -11,6 +11,7 @@ use crate::outcome::{Outcome, Role, Trace};
 
 fn part(service: &str) -> Part {
     Part {
+        id: ServiceId(0),
         service: service.into(),
         each: 20,
         surge: 13,
