@@ -50,7 +50,8 @@ impl Platform {
     #[must_use]
     pub fn redactor(&self) -> Redactor<'_> {
         let known = self.environments.iter().flat_map(|env| &env.secret_literals);
-        Redactor::new(&self.sources, &self.scans, known)
+        let broken = self.reading.unreadable.iter().filter_map(|file| file.span);
+        Redactor::new(&self.sources, &self.scans, known, broken.collect())
     }
 }
 

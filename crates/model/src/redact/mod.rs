@@ -6,6 +6,7 @@
 //! ([`Redactor::excerpt`]), and removes known secrets from every other text ([`Redactor::text`],
 //! [`Redacted`]). Each file is scanned once, beside other work of reading ([`Scans`]).
 
+mod broken;
 mod line;
 mod names;
 mod open;
@@ -14,7 +15,7 @@ mod values;
 
 use crate::FileId;
 use crate::secrets::SecretLiteral;
-use cofferdam_syntax::SourceMap;
+use cofferdam_syntax::{SourceMap, Span};
 use rayon::prelude::*;
 use scan::{Hidden, scan};
 use std::borrow::Cow;
@@ -48,6 +49,8 @@ pub struct Redactor<'a> {
     scans: &'a Scans,
     /// Secrets that readers found, by file.
     literals: BTreeMap<u32, Vec<Hidden>>,
+    /// Where files cannot be read.
+    broken: Vec<Span>,
     hidden: Vec<OnceLock<Secrets>>,
     values: OnceLock<Values>,
 }
@@ -59,6 +62,7 @@ impl<'a> Redactor<'a> {
         sources: &'a SourceMap,
         scans: &'a Scans,
         known: impl Iterator<Item = &'l SecretLiteral>,
+        broken: Vec<Span>,
     ) -> Self {
         let mut literals: BTreeMap<u32, Vec<Hidden>> = BTreeMap::new();
         for literal in known {
@@ -77,6 +81,7 @@ impl<'a> Redactor<'a> {
             sources,
             scans,
             literals,
+            broken,
             hidden: sources.iter().map(|_| OnceLock::new()).collect(),
             values: OnceLock::new(),
         }
@@ -185,7 +190,14 @@ impl<'a> Redactor<'a> {
             .into_iter()
             .map(|range| lines.start + range.start..lines.start + range.end);
         let here = hidden.within(&lines).map(|hidden| hidden.range.clone());
-        let mut ranges: Vec<Range<usize>> = here.chain(copies).collect();
+        let is_broken =
+            |at: &&Span| at.file == file && (lines.start..=lines.end).contains(&(at.start as usize));
+        let doubtful = match self.broken.iter().find(is_broken) {
+            Some(_) => broken::doubtful(text),
+            None => Vec::new(),
+        };
+        let doubtful = (doubtful.into_iter()).map(|range| lines.start + range.start..lines.start + range.end);
+        let mut ranges: Vec<Range<usize>> = here.chain(copies).chain(doubtful).collect();
         ranges.sort_by_key(|range| (range.start, range.end));
         for range in joined(ranges) {
             let range = range.start.max(at)..range.end.min(lines.end);
