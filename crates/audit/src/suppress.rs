@@ -5,7 +5,8 @@ use crate::finding::Finding;
 use crate::rules;
 use cofferdam_model::overlay::Ignore;
 use cofferdam_model::{Platform, Span, Suppression};
-use globset::{Glob, GlobMatcher};
+use cofferdam_syntax::glob;
+use globset::GlobMatcher;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -120,11 +121,11 @@ fn of_overlay<'a>(
             notes.push((ignore.span, note));
             continue;
         }
-        let glob = |text: &Option<String>| match text {
+        let matcher = |text: &Option<String>| match text {
             None => Ok(None),
-            Some(text) => Glob::new(text).map(|g| Some(g.compile_matcher())),
+            Some(text) => glob::of_texts(text).map(Some),
         };
-        match (glob(&ignore.path), glob(&ignore.subject)) {
+        match (matcher(&ignore.path), matcher(&ignore.subject)) {
             (Ok(path), Ok(subject)) => accepted.push(Accepted {
                 ignore,
                 path,

@@ -2,6 +2,7 @@
 //! Nothing is evaluated here; every piece knows its place in the file.
 
 mod numbers;
+mod splats;
 
 use crate::repo::Unreadable;
 use crate::source::{FileId, Span};
@@ -88,6 +89,14 @@ pub fn hcl(path: &Path, id: FileId, text: &str) -> Result<File, Unreadable> {
         base,
         fixed: None,
     };
+    if let Some(start) = splats::too_many(&text[base..]) {
+        let start = base + start;
+        return Err(Unreadable {
+            path: path.to_owned(),
+            span: Some(Span::new(id, start, start)),
+            message: format!("more than {} splats (`[*]`) follow one another", splats::MOST),
+        });
+    }
     let parsed = hcl_edit::parser::parse_body(&text[base..]).or_else(|error| {
         let without = numbers::without_too_large(&text[base..]).ok_or(error)?;
         hcl_edit::parser::parse_body(&without)

@@ -6,6 +6,7 @@ pub mod edit;
 pub mod env_file;
 pub mod environment;
 pub mod flat;
+pub mod glob;
 pub mod hash;
 pub mod hcl;
 pub mod ini;

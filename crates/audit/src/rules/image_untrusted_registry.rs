@@ -6,7 +6,7 @@ use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Fact;
 use cofferdam_model::images::Image;
-use globset::Glob;
+use cofferdam_syntax::glob;
 use std::collections::BTreeMap;
 
 /// The rule.
@@ -82,7 +82,7 @@ fn open_paths(cx: &Context<'_>, out: &mut Verdicts) {
 fn is_from(image: &str, places: &[&Fact<String>]) -> bool {
     places.iter().any(|place| {
         let text = place.value.as_str();
-        let glob = Glob::new(text).is_ok_and(|g| g.compile_matcher().is_match(image));
+        let glob = glob::of_texts(text).is_ok_and(|glob| glob.is_match(image));
         glob || image.starts_with(prefix(text))
     })
 }

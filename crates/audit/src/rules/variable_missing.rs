@@ -4,7 +4,7 @@ use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::overlay::RequiredVariable;
 use cofferdam_model::{Absence, Service, VariableValue};
-use globset::Glob;
+use cofferdam_syntax::glob;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -47,7 +47,7 @@ fn judge(required: &RequiredVariable, service: &Service, out: &mut Verdicts) {
             let (Some(shape), Some(text)) = (&required.shape, variable.value.value.text()) else {
                 return;
             };
-            if Glob::new(&shape.value).is_ok_and(|g| g.compile_matcher().is_match(text)) {
+            if glob::of_texts(&shape.value).is_ok_and(|glob| glob.is_match(text)) {
                 return;
             }
             let place = variable.value.span().unwrap_or(variable.name_span);

@@ -23,7 +23,7 @@ use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
 use cofferdam_syntax::yaml::{Problem, Stream, parse_with};
 use fields::{Fields, Problems};
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 use sections::Sections;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -306,8 +306,7 @@ fn glob(text: &str) -> Option<GlobMatcher> {
     } else {
         &below
     };
-    let glob = GlobBuilder::new(pattern).literal_separator(true).build().ok()?;
-    Some(glob.compile_matcher())
+    cofferdam_syntax::glob::of_paths(pattern).ok()
 }
 
 fn globs(texts: &[Fact<String>]) -> Vec<GlobMatcher> {

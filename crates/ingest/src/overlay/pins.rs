@@ -7,10 +7,11 @@ use cofferdam_model::overlay::{Pin, seen_from};
 use cofferdam_model::{Fact, FileId, Span};
 use cofferdam_syntax::Chains;
 use cofferdam_syntax::environment;
+use cofferdam_syntax::glob;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::yaml;
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 use std::path::Path;
 
 /// A pin and the place of its value.
@@ -43,10 +44,8 @@ impl Selector {
                 "`{text}` selects nothing; write `PATH:key.in.dots` or `PATH:text with {{}} for the value`"
             ));
         };
-        let glob = GlobBuilder::new(paths.trim())
-            .literal_separator(true)
-            .build()
-            .map_err(|e| format!("`{paths}` is not a valid pattern of paths: {}", e.kind()))?;
+        let glob = glob::of_paths(paths.trim())
+            .map_err(|error| format!("`{paths}` is not a valid pattern of paths: {error}"))?;
         let what = what.trim();
         let what = match what.split_once("{}") {
             Some((before, after)) if !after.contains("{}") => {
@@ -62,7 +61,7 @@ impl Selector {
             None => What::Keys(what.split('.').map(str::to_owned).collect()),
         };
         Ok(Selector {
-            paths: glob.compile_matcher(),
+            paths: glob,
             what,
         })
     }

@@ -91,14 +91,10 @@ fn severity(fields: &mut Fields<'_>, key: &'static str) -> Option<Fact<String>> 
 }
 
 fn check_glob(glob: &Fact<String>, fields: &Fields<'_>) {
-    if let (Err(error), Some(span)) = (globset::Glob::new(&glob.value), glob.span()) {
+    if let (Err(error), Some(span)) = (cofferdam_syntax::glob::of_texts(&glob.value), glob.span()) {
         fields.problems().add(
             span,
-            format!(
-                "`{}` is not a valid pattern of paths: {}",
-                glob.value,
-                error.kind()
-            ),
+            format!("`{}` is not a valid pattern of paths: {error}", glob.value),
         );
     }
 }

@@ -2,9 +2,10 @@
 
 use super::{Application, Directories, application, is_address, known};
 use cofferdam_syntax::environment;
+use cofferdam_syntax::glob;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use cofferdam_syntax::{Chains, Layer, Span};
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -227,8 +228,7 @@ fn flat(prefix: &str, node: &Node) -> Element {
 }
 
 fn matcher(pattern: &str) -> Option<GlobMatcher> {
-    let glob = GlobBuilder::new(pattern).literal_separator(true).build().ok()?;
-    Some(glob.compile_matcher())
+    glob::of_paths(pattern).ok()
 }
 
 fn git_directories(patterns: &Node, here: &Directories<'_>) -> Vec<Element> {
