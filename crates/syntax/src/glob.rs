@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn patterns_that_are_too_large_are_errors() {
-        for depth in [17, 150, 2_000] {
+        for depth in [17, 150, 1_000] {
             let nested = format!("{}x{}", "{a,".repeat(depth), "}".repeat(depth));
             assert!(of_texts(&nested).unwrap_err().contains("nested"), "{depth}");
         }
