@@ -1,5 +1,6 @@
 //! A reference to a missing object stops a pod from starting, or makes a patch do nothing.
 
+use super::dangling_effects::{asks_nothing, selects_nothing};
 use super::pods;
 use crate::finding::{Finding, Severity, sentence};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -69,7 +70,7 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
         ),
         DanglingKind::Port => (
             "port",
-            "Requests to this port never get an answer.",
+            "Requests that are routed to this port fail. Ingress controllers usually answer them with 503.",
             Severity::High,
         ),
         DanglingKind::PatchTarget => (
@@ -203,14 +204,41 @@ const LISTED: usize = 8;
 /// The number of places that a finding shows.
 const SHOWN: usize = 6;
 
+/// The argument and the module of a name that says `argument NAME of module CALL`.
+fn argument(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix("argument ")?.split_once(" of module ")
+}
+
+/// Whether a name says what it is: `output NAME` or `module directory PATH`.
+fn is_part(name: &str) -> bool {
+    name.starts_with("output ") || name.starts_with("module directory ")
+}
+
+fn quoted(name: &str) -> String {
+    if let Some((argument, module)) = argument(name) {
+        return format!("the argument `{argument}` of module `{module}`");
+    }
+    match (
+        name.strip_prefix("output "),
+        name.strip_prefix("module directory "),
+    ) {
+        (Some(output), _) => format!("the output `{output}` of a module"),
+        (_, Some(directory)) => format!("the module directory `{directory}`"),
+        _ => format!("`{name}`"),
+    }
+}
+
 /// Undeclared names of one module are one fault: usually one of the module's files is missing here.
 fn report_module(subject: &str, names: &BTreeMap<&str, &Dangling>, out: &mut Verdicts) {
-    let listed: Vec<String> = names
-        .keys()
-        .take(LISTED)
-        .map(|name| format!("`{name}`"))
-        .collect();
+    let listed: Vec<String> = names.keys().take(LISTED).map(|name| quoted(name)).collect();
+    let lone = names.keys().next().filter(|_| names.len() == 1);
     let title = match names.len() {
+        1 if let Some((argument, module)) = lone.and_then(|name| argument(name)) => {
+            format!("{subject}: module `{module}` has no argument `{argument}`")
+        }
+        1 if lone.is_some_and(|name| is_part(name)) => {
+            format!("{subject} names {}, which does not exist here", listed.concat())
+        }
         1 => format!(
             "{subject} names the variable, resource or module {}, which does not exist here",
             listed.concat()
@@ -227,7 +255,11 @@ fn report_module(subject: &str, names: &BTreeMap<&str, &Dangling>, out: &mut Ver
     };
     let nearest: Vec<String> = names
         .iter()
-        .filter_map(|(name, dangling)| Some(format!("`{}` for `{name}`", dangling.nearest.as_ref()?)))
+        .filter_map(|(name, dangling)| {
+            let written = argument(name).map_or(*name, |(argument, _)| argument);
+            let written = written.strip_prefix("output ").unwrap_or(written);
+            Some(format!("`{}` for `{written}`", dangling.nearest.as_ref()?))
+        })
         .take(LISTED)
         .collect();
     let mut finding = Finding::new(subject, title)
@@ -302,9 +334,10 @@ fn report(
     };
     let happens = match dangling.kind {
         DanglingKind::Selector => selects_nothing(&dangling.subject),
-        DanglingKind::Port => asks_nothing(&dangling.subject).unwrap_or(happens),
         _ => happens,
     };
+    let asked = asks_nothing(&dangling.subject).filter(|_| dangling.kind == DanglingKind::Port);
+    let (happens, severity) = asked.unwrap_or((happens, severity));
     // Nobody's requests go to a port for metrics.
     let is_for_metrics = dangling.kind == DanglingKind::Port
         && dangling.subject.starts_with("Service ")
@@ -329,6 +362,10 @@ fn report(
             None => sentence(&remedy(dangling)),
         });
     finding.absence = claims(dangling);
+    if dangling.kind == DanglingKind::Selector {
+        // Overlays add labels of their own to one selector: the line is the cause, not the labels.
+        finding = finding.cause("selects nothing");
+    }
     if let Some(span) = dangling.name.span() {
         finding = finding.at(span, "does not exist");
     }
@@ -372,63 +409,6 @@ fn remedy(dangling: &Dangling) -> String {
         | DanglingKind::ScaleTarget
         | DanglingKind::Variable => "add what is missing, or remove the reference".to_owned(),
     }
-}
-
-/// The consequence when the port that this subject names does not exist.
-fn asks_nothing(subject: &str) -> Option<&'static str> {
-    const KINDS: [(&str, &str); 4] = [
-        (
-            "the liveness probe ",
-            "The probe always fails, so the kubelet restarts the container again and again.",
-        ),
-        (
-            "the start-up probe ",
-            "The probe always fails, so the kubelet restarts the container again and again.",
-        ),
-        (
-            "the readiness probe ",
-            "The probe always fails, so the pod never gets a request and a rollout stops.",
-        ),
-        (
-            "Service ",
-            "The Service has no endpoint on this port: every connection to it fails.",
-        ),
-    ];
-    let found = KINDS.iter().find(|(kind, _)| subject.starts_with(kind));
-    found.map(|(_, happens)| *happens)
-}
-
-/// The consequence when a selector of this subject selects nothing.
-fn selects_nothing(subject: &str) -> &'static str {
-    const KINDS: [(&str, &str); 5] = [
-        (
-            "Service ",
-            "The Service has no endpoint: every connection to it fails.",
-        ),
-        (
-            "PodDisruptionBudget ",
-            "It protects no pod: a drain may evict all of the intended pods at once.",
-        ),
-        (
-            "NetworkPolicy ",
-            "The policy applies to no pod: traffic that it should block stays open, and traffic that it \
-             should allow is not allowed by it.",
-        ),
-        (
-            "a peer of ",
-            "That part of the rule allows no peer: if the intended pods have other labels, their connections \
-             are refused.",
-        ),
-        (
-            "ServiceMonitor ",
-            "Nothing is scraped: the metrics are absent, and alerts on them stay silent.",
-        ),
-    ];
-    let found = KINDS.iter().find(|(kind, _)| subject.starts_with(kind));
-    found.map_or(
-        "It selects nothing and therefore does nothing.",
-        |(_, happens)| happens,
-    )
 }
 
 #[cfg(test)]
@@ -492,20 +472,28 @@ mod tests {
             (finding.explanation, finding.remedy)
         };
         let (happens, fix) = told("the liveness probe of Deployment api", None);
-        assert_eq!(
-            happens,
-            "The probe always fails, so the kubelet restarts the container again and again."
+        assert!(
+            happens.contains("a process that hangs is not restarted"),
+            "{happens}"
         );
         assert_eq!(fix, "Name a container port `metrics`, or use the number.");
         let (happens, fix) = told("the readiness probe of Deployment api", Some("metric"));
-        assert!(happens.contains("never gets a request"), "{happens}");
+        assert!(happens.contains("the pod never gets ready"), "{happens}");
         assert_eq!(
             fix,
             "Write `metric` if that is the intended name; otherwise name a container port `metrics`, or use \
              the number."
         );
         let (happens, fix) = told("Ingress shop", None);
-        assert!(happens.contains("Requests to this port"), "{happens}");
+        assert!(
+            happens.ends_with("Ingress controllers usually answer them with 503."),
+            "{happens}"
+        );
+        let (happens, _) = told("the start-up probe of Deployment api", None);
+        assert!(
+            happens.contains("its liveness and readiness probes never run"),
+            "{happens}"
+        );
         assert_eq!(
             fix,
             "Add the port `metrics` to the Service, or name one that it has."
@@ -522,10 +510,14 @@ mod tests {
         };
         assert_eq!(severity("Service shop/web", "http-metrics"), Some(Severity::Low));
         assert_eq!(severity("Service shop/web", "http"), Some(Severity::High));
-        assert_eq!(
-            severity("the liveness probe of Deployment web", "metrics"),
-            Some(Severity::High)
-        );
+        for (probe, expected) in [
+            ("liveness", Severity::Medium),
+            ("start-up", Severity::High),
+            ("readiness", Severity::High),
+        ] {
+            let subject = format!("the {probe} probe of Deployment web");
+            assert_eq!(severity(&subject, "metrics"), Some(expected), "{probe}");
+        }
     }
 
     #[test]
@@ -562,6 +554,28 @@ mod tests {
                 && finding.title.contains("`var.two`")
         );
         assert_eq!(finding.locations.len(), 2);
+        let mut argument = env(DanglingKind::Variable, true);
+        argument.dangling[0].subject = "Terraform module production".to_owned();
+        argument.dangling[0].name = fact("argument instance_clas of module db".to_owned(), 1);
+        argument.dangling[0].nearest = Some("instance_class".to_owned());
+        let finding = testing::only(&RULE, &argument);
+        assert_eq!(
+            finding.title,
+            "Terraform module production: module `db` has no argument `instance_clas`"
+        );
+        argument.dangling[0].name = fact("output id".to_owned(), 1);
+        let title = testing::only(&RULE, &argument).title;
+        assert!(
+            title.ends_with("names the output `id` of a module, which does not exist here"),
+            "{title}"
+        );
+        assert!(
+            finding
+                .remedy
+                .starts_with("Write `instance_class` for `instance_clas` if"),
+            "{}",
+            finding.remedy
+        );
         module.dangling[1].subject = "another module".to_owned();
         assert_eq!(testing::all(&RULE, &module).len(), 2);
         let mut selector = env(DanglingKind::Selector, true);

@@ -22,6 +22,7 @@ pub mod cpu_limit_throttling;
 pub mod cronjob_deadline_missing;
 pub mod cronjob_history_cut;
 pub mod cronjob_runs_pile_up;
+mod dangling_effects;
 pub mod dangling_reference;
 pub mod database_connection_exhaustion;
 pub mod database_deletable;

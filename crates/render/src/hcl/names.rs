@@ -447,7 +447,7 @@ impl<'b, 'w> Scope<'b, 'w> {
         if self.instance.ancestors().count() > MAX_MODULES_DEEP {
             return Children::Missing;
         }
-        self.check_arguments(block.body, module);
+        self.check_arguments(name, block.body, module);
         let (repetitions, uncertain) = match self.expand(block.body) {
             Expansion::Once => (vec![None], None),
             Expansion::Many(all) => (all.into_iter().map(Some).collect(), None),
@@ -480,7 +480,7 @@ impl<'b, 'w> Scope<'b, 'w> {
     }
 
     /// Arguments that the module does not take: Terraform refuses the call.
-    fn check_arguments(self, body: Body<'_>, module: &Module<'_>) {
+    fn check_arguments(self, call: &str, body: Body<'_>, module: &Module<'_>) {
         if module.incomplete {
             return;
         }
@@ -505,7 +505,8 @@ impl<'b, 'w> Scope<'b, 'w> {
                 let known = module.variables.keys().map(String::as_str);
                 self.run.spend(module.variables.len());
                 let near = cofferdam_syntax::nearest::nearest(&key.text, known).map(str::to_owned);
-                self.dangle(Missing::Argument, &key.text, key.span, near);
+                let named = format!("{} of module {call}", key.text);
+                self.dangle(Missing::Argument, &named, key.span, near);
             }
         }
     }

@@ -41,7 +41,7 @@ resource "t" "r" {
         "Variable treshold Some(\"threshold\")",
         "Cycle a None",
         "ModuleDirectory modules/gone None",
-        "Argument nmae Some(\"name\")",
+        "Argument nmae of module m Some(\"name\")",
         "Resource t.absent None",
         "Output nothing None",
     ] {
