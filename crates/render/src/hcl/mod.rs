@@ -151,6 +151,8 @@ pub struct Resource {
     pub index: Option<String>,
     /// Why the number of repetitions is not known. Then this one stands for all.
     pub uncertain: Option<Arc<str>>,
+    /// Place of the number that `count` gets.
+    pub count: Option<Span>,
     /// Full address (`module.a["x"].aws_db_instance.main[0]`).
     pub address: String,
     /// Arguments that are set, as a map. Inner blocks are a list of maps under their type, also when
@@ -214,7 +216,7 @@ pub enum Missing {
     ModuleCall,
     /// A variable of this module.
     Variable,
-    /// A variable of the called module.
+    /// A variable of the called module: the name is `NAME of module CALL`.
     Argument,
     /// A local value.
     Local,

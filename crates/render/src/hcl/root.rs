@@ -239,7 +239,9 @@ impl<'w> Scope<'_, 'w> {
                     (Some(_), Some(_)) => "[*]".to_owned(),
                     (None, _) => String::new(),
                 };
+                let count = each.as_ref().filter(|each| each.name == "count");
                 values.resources.push(Resource {
+                    count: count.map(|each| each.value.span),
                     mode: *mode,
                     kind: kind.clone(),
                     name: name.clone(),

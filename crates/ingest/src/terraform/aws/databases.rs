@@ -172,7 +172,9 @@ fn zones(body: &Node, members: &[&Resource]) -> Option<Fact<bool>> {
     if members.iter().any(|m| m.uncertain.is_some()) {
         return None;
     }
-    Some(Fact::declared(members.len() > 1, header(first)))
+    // The number of members decides where it is written: in the call of a module, if that passes it.
+    let place = first.count.unwrap_or_else(|| header(first));
+    Some(Fact::declared(members.len() > 1, place))
 }
 
 /// Capacity units instead of an instance class.

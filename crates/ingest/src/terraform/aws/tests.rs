@@ -163,6 +163,22 @@ resource "aws_rds_cluster_instance" "member" {{
 }
 
 #[test]
+fn the_zones_of_a_cluster_are_decided_where_its_number_of_members_is_written() {
+    let module = "variable \"instances\" { default = 2 }\nresource \"aws_rds_cluster\" \"main\" {\n  cluster_identifier = \"platform\"\n  engine = \"aurora-postgresql\"\n}\nresource \"aws_rds_cluster_instance\" \"member\" {\n  count = var.instances\n  cluster_identifier = aws_rds_cluster.main.id\n  instance_class = \"db.r6g.large\"\n}\n";
+    let env = environment(&[
+        (
+            "main.tf",
+            "module \"db\" {\n  source = \"./m\"\n  instances = 1\n}\n",
+        ),
+        ("m/main.tf", module),
+    ]);
+    let zones = env.databases[0].multi_zone.as_ref().unwrap();
+    assert!(!zones.value);
+    let main = env.databases[0].span.unwrap().file;
+    assert_ne!(zones.span().unwrap().file, main, "the call, not the module");
+}
+
+#[test]
 fn serverless_capacity_decides_connections() {
     let db = only(
         r#"
