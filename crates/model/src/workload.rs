@@ -113,7 +113,7 @@ pub struct Workload {
     /// Restart policy, host network and similar fields that checks of the pod template read, by field name
     /// (`hostNetwork`, `dnsPolicy`, `restartPolicy`, `activeDeadlineSeconds`, `backoffLimit`, `schedule`,
     /// `concurrencyPolicy`, `startingDeadlineSeconds`, `minReadySeconds`, `progressDeadlineSeconds`,
-    /// `revisionHistoryLimit`, `serviceName`, `timeoutSeconds`).
+    /// `revisionHistoryLimit`, `serviceName`, `timeoutSeconds`; `resources.requests.cpu` and its like for the pod as a whole).
     pub fields: Texts,
 }
 

@@ -24,7 +24,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         } = pods::bare(workload, |c| {
             c.memory_limit.as_ref().is_none_or(|l| l.value.0 == 0)
         });
-        if bare.is_empty() {
+        if bare.is_empty() || pods::is_limited_together(workload, "memory") {
             continue;
         }
         let mut evidence = Evidence::new();
@@ -61,6 +61,14 @@ mod tests {
             w.containers[0].memory_limit = Some(fact(Bytes(1 << 30), 9))
         });
         assert!(testing::all(&RULE, &limited).is_empty());
+        let of_pod = |field: &str| {
+            let env = pods::testing::env((2, 2, 2), |w| {
+                w.fields.insert(field.to_owned(), fact("1Gi".to_owned(), 9));
+            });
+            testing::all(&RULE, &env).len()
+        };
+        assert_eq!(of_pod("resources.limits.memory"), 0);
+        assert_eq!(of_pod("resources.requests.memory"), 1);
     }
 
     #[test]

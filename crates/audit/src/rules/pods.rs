@@ -312,6 +312,22 @@ pub(crate) fn bare<'a>(workload: &'a Workload, lacks: impl Fn(&Container) -> boo
     }
 }
 
+/// Whether the pod as a whole requests a resource (`cpu`, `memory`): then its containers share that. A limit without a
+/// request is the request, too. Kubernetes reads these fields by default from 1.34; before, only with the feature gate
+/// `PodLevelResources`. Source: Kubernetes documentation, "Assign Pod-level CPU and memory resources".
+pub(crate) fn requests_together(workload: &Workload, resource: &str) -> bool {
+    let of = |kind: &str| workload.fields.get(&format!("resources.{kind}.{resource}"));
+    of("requests")
+        .or_else(|| of("limits"))
+        .is_some_and(|fact| fact.value != "0")
+}
+
+/// Whether the pod as a whole has a limit of a resource, as in [`requests_together`].
+pub(crate) fn is_limited_together(workload: &Workload, resource: &str) -> bool {
+    let limit = workload.fields.get(&format!("resources.limits.{resource}"));
+    limit.is_some_and(|fact| fact.value != "0")
+}
+
 /// Names of containers for a title: `api`, or `api and proxy`.
 pub(crate) fn names(containers: &[&Container]) -> String {
     let names: Vec<String> = containers.iter().map(|c| format!("`{}`", c.name)).collect();

@@ -43,6 +43,14 @@ fn lacks(container: &Container) -> (bool, bool) {
 }
 
 fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
+    let (shares_cpu, shares_memory) = (
+        pods::requests_together(workload, "cpu"),
+        pods::requests_together(workload, "memory"),
+    );
+    let lacks = |c: &Container| {
+        let (cpu, memory) = lacks(c);
+        (cpu && !shares_cpu, memory && !shares_memory)
+    };
     let bare = pods::bare(workload, |c| lacks(c).0 || lacks(c).1);
     if bare.containers.is_empty() {
         return;
@@ -133,6 +141,23 @@ mod tests {
             w.containers[0].cpu_request = Some(fact(Cpu(100), 9));
         });
         assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn a_request_of_the_pod_as_a_whole_counts_for_its_containers() {
+        let with = |fields: &[&str]| {
+            let env = pods::testing::env((2, 2, 2), |w| {
+                for field in fields {
+                    let value = fact("1".to_owned(), 9);
+                    w.fields.insert(format!("resources.{field}"), value);
+                }
+            });
+            let found = testing::all(&RULE, &env);
+            found.first().map(|finding| finding.title.clone())
+        };
+        assert_eq!(with(&["requests.cpu", "requests.memory"]), None);
+        assert_eq!(with(&["limits.cpu", "limits.memory"]), None);
+        assert!(with(&["requests.cpu"]).is_some_and(|t| t.ends_with("without a memory request")));
     }
 
     #[test]

@@ -25,6 +25,15 @@ const FIELDS: &[&str] = &[
     "containerConcurrency",
 ];
 
+/// Resources of the pod as a whole, which its containers share. Source: Kubernetes documentation, "Assign Pod-level CPU and
+/// memory resources".
+const RESOURCES: [&str; 4] = [
+    "resources/requests/cpu",
+    "resources/requests/memory",
+    "resources/limits/cpu",
+    "resources/limits/memory",
+];
+
 /// Fills a workload from its pod template (`metadata` and `spec`).
 pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>, parts: &mut Parts) {
     let metadata = template.get("metadata");
@@ -56,6 +65,11 @@ pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>
     for field in FIELDS {
         if let Some(fact) = spec.get(field).and_then(Node::text_fact) {
             workload.fields.insert((*field).to_owned(), fact);
+        }
+    }
+    for path in RESOURCES {
+        if let Some(fact) = spec.at(path).and_then(Node::text_fact) {
+            workload.fields.insert(path.replace('/', "."), fact);
         }
     }
     if let Some(account) = &workload.service_account
@@ -392,6 +406,17 @@ mod tests {
             ]
         );
         assert_eq!(env.secret_uses.len(), 3);
+    }
+
+    #[test]
+    fn resources_of_the_pod_are_read() {
+        let env = environment(
+            "resources: {requests: {cpu: 1}, limits: {memory: 1Gi}}\ncontainers: [{name: a, image: b}]",
+        );
+        let fields = &env.workloads[0].fields;
+        assert_eq!(fields["resources.requests.cpu"].value, "1");
+        assert_eq!(fields["resources.limits.memory"].value, "1Gi");
+        assert!(!fields.contains_key("resources.requests.memory"));
     }
 
     #[test]
