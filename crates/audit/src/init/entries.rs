@@ -317,8 +317,7 @@ fn reserved(database: &Database) -> (&'static str, &'static str) {
         Some(Engine::RdsPostgreSql | Engine::AuroraPostgreSql) => {
             ("5", "the default on RDS and Aurora, 3 + 2")
         }
-        Some(Engine::MySql) => ("1", "MySQL's one for an administrator"),
-        Some(Engine::SqlServer) => ("0", "none"),
+        Some(Engine::MySql | Engine::SqlServer) => ("0", "none"),
         Some(Engine::PostgreSql) | None => ("3", "PostgreSQL's superuser_reserved_connections"),
     }
 }

@@ -110,17 +110,7 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     let engine = database.engine.as_ref().map(|e| e.value);
     let limit = (slots, reserved, Engine::refusal(engine, reserved));
     let explanation = explanation(&total, asked, when, limit);
-    let smaller = match total.fits(slots64) {
-        Some(each) => format!(
-            "let pool and overflow together be at most {} a process, or lower the maximum of replicas",
-            show_number(each as f64)
-        ),
-        None => {
-            "lower the maximum of replicas: no size of the pools is small enough, because there are more \
-            processes than connections"
-                .to_owned()
-        }
-    };
+    let smaller = smaller(&total, slots64, only_in_rollout);
     let title = format!(
         "{}: {} wanted {when}, {} available: {} refused",
         database.name,
@@ -139,8 +129,8 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
         ))
         .explain(explanation)
         .remedy(format!(
-            "Put a pooler in front of the database (PgBouncer with max_db_connections below {}), or {smaller}.",
-            show_number(f64::from(slots))
+            "Put a pooler in front of the database ({}), or {smaller}.",
+            demand::pooler_for(engine, slots)
         ))
         .figure("wanted", wanted as f64, "connections")
         .figure("wanted_in_rollout", rollout as f64, "connections")
@@ -155,6 +145,32 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     out.report(finding);
 }
 
+/// What to make smaller, as a clause. Fewer replicas do not help if one of each service already wants too much.
+fn smaller(total: &demand::Total, slots: u64, in_rollout: bool) -> String {
+    let too_much_alone = total.breaks_at(slots) == Some(1);
+    match total.fits(slots, in_rollout) {
+        Some(each) if too_much_alone => format!(
+            "let pool and overflow together be at most {} a process: fewer replicas do not help, because one of \
+             each service already wants more than there is",
+            show_number(each as f64)
+        ),
+        Some(each) => format!(
+            "let pool and overflow together be at most {} a process, or lower the maximum of replicas",
+            show_number(each as f64)
+        ),
+        None if too_much_alone => {
+            "lower the maximum of replicas and the size of the pools: neither alone is \
+            enough"
+                .to_owned()
+        }
+        None => {
+            "lower the maximum of replicas: no size of the pools is small enough, because there are more \
+            processes than connections"
+                .to_owned()
+        }
+    }
+}
+
 /// Explains the missing connections: the sum, the scale at which the shortage begins, and what is not
 /// counted.
 fn explanation(
@@ -163,8 +179,12 @@ fn explanation(
     when: &str,
     (slots, reserved, refusal): (u32, u32, &str),
 ) -> String {
+    let leaves = match reserved {
+        0 => "max_connections is".to_owned(),
+        n => format!("max_connections less {n} reserved leaves"),
+    };
     let mut explanation = format!(
-        "{} = {} {when}; max_connections less {reserved} reserved leaves {}. A connection beyond \
+        "{} = {} {when}; {leaves} {}. A connection beyond \
          that is refused at once with \"{refusal}\". Pools that are already open keep \
          their connections, so the replicas that start last (those that should help) get none, and neither does one that \
          restarts.",
@@ -248,6 +268,30 @@ mod tests {
     }
 
     #[test]
+    fn fewer_replicas_are_advised_only_if_they_help() {
+        // 2 × 60 = 120 > 97 with one replica each.
+        let remedy = testing::only(&RULE, &env(2, 60, Some(100))).remedy;
+        assert!(remedy.contains("fewer replicas do not help"), "{remedy}");
+        // 2 × 2 × 40 = 160 > 97, and 2 × 40 = 80.
+        let remedy = testing::only(&RULE, &env(2, 40, Some(100))).remedy;
+        assert!(remedy.ends_with("or lower the maximum of replicas."), "{remedy}");
+    }
+
+    #[test]
+    fn mysql_reserves_none_and_has_no_pgbouncer() {
+        let mut env = env(50, 20, Some(1000));
+        env.databases[0].engine = Some(fact(Engine::MySql, 9));
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.figures["available"].value, 1000.0);
+        assert!(
+            finding.explanation.contains("max_connections is 1,000"),
+            "{}",
+            finding.explanation
+        );
+        assert!(!finding.remedy.contains("PgBouncer"), "{}", finding.remedy);
+    }
+
+    #[test]
     fn as_many_connections_as_slots_are_enough_and_one_more_is_not() {
         // 2 × 10 × 10 = 200; 203 − 3 = 200.
         assert!(testing::all(&RULE, &env(10, 10, Some(203))).is_empty());
@@ -264,7 +308,14 @@ mod tests {
         env.pools[0].overflow = Some(fact(5, 8));
         assert!(testing::all(&RULE, &env).is_empty(), "10 × 10 = 100");
         env.services[0].scale.surge = Some(fact(3, 8));
-        assert_eq!(testing::only(&RULE, &env).severity, Some(Severity::High));
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.severity, Some(Severity::High));
+        // 100 ÷ (10 + 3) = 7.
+        assert!(
+            finding.remedy.contains("at most 7 a process"),
+            "{}",
+            finding.remedy
+        );
         env.services[0].processes = Some(fact(2, 8));
         assert_eq!(testing::only(&RULE, &env).figures["wanted"].value, 200.0);
     }

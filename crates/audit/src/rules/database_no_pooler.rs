@@ -4,6 +4,7 @@ use super::common::count;
 use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::database::Engine;
 use cofferdam_model::{Absence, DatabaseId};
 
 /// The rule.
@@ -39,6 +40,20 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         evidence.merge(slot_evidence);
+        // MySQL and SQL Server serve a connection by a thread.
+        let (pooler, process) = match database.engine.as_ref().map(|e| e.value) {
+            Some(Engine::MySql) => ("ProxySQL (or RDS Proxy on AWS)", " and a thread"),
+            Some(Engine::SqlServer) => ("a pooler (on AWS, RDS Proxy)", " and a thread"),
+            Some(Engine::PostgreSql | Engine::RdsPostgreSql | Engine::AuroraPostgreSql) => (
+                "PgBouncer in transaction mode (1.21 or later for drivers that prepare statements)",
+                " and a process",
+            ),
+            None => (
+                "a pooler (for PostgreSQL, PgBouncer in transaction mode, 1.21 or later for drivers that prepare \
+                 statements)",
+                "",
+            ),
+        };
         out.report(
             Finding::new(
                 format!("database {}", database.name),
@@ -51,15 +66,14 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             )
             .explain(format!(
                 "{} = {}, most of them idle at any moment: a connection works only while a query \
-                 runs. Each one costs the server memory and a process, and every scale-out opens its share \
+                 runs. Each one costs the server memory{process}, and every scale-out opens its share \
                  at once.",
                 total.words(),
                 count(total.wanted(), "connection")
             ))
-            .remedy(
-                "Put PgBouncer in transaction mode (1.21 or later for drivers that prepare statements) \
-                in front of the database, sized from queries a second × seconds each.",
-            )
+            .remedy(format!(
+                "Put {pooler} in front of the database, sized from queries a second × seconds each."
+            ))
             .absent(Absence::Pooler)
             .figure("replicas", replicas as f64, "replicas")
             .figure("connections", total.wanted() as f64, "connections")
@@ -100,6 +114,13 @@ mod tests {
         );
         assert!(testing::all(&RULE, &env(10, 60)).is_empty(), "few replicas");
         assert!(testing::all(&RULE, &env(50, 5)).is_empty(), "250 of 997");
+        let mut mysql = env(50, 20);
+        mysql.databases[0].engine = Some(fact(Engine::MySql, 9));
+        let remedy = testing::only(&RULE, &mysql).remedy;
+        assert!(
+            remedy.contains("ProxySQL") && !remedy.contains("PgBouncer"),
+            "{remedy}"
+        );
         let mut pooled = env(50, 20);
         pooled.pools[0].pooler = Some(0);
         assert!(testing::all(&RULE, &pooled).is_empty());

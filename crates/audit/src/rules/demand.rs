@@ -50,11 +50,12 @@ impl Total {
             .sum()
     }
 
-    /// The most connections that each process may have at full scale so that all fit into `slots`; `None` if not
-    /// even one each does.
-    pub(crate) fn fits(&self, slots: u64) -> Option<u64> {
+    /// The most connections that each process may have at full scale so that all fit into `slots`, also while a rollout
+    /// overlaps old and new pods if `in_rollout`; `None` if not even one each does.
+    pub(crate) fn fits(&self, slots: u64, in_rollout: bool) -> Option<u64> {
+        let surge = |d: &Demand| if in_rollout { d.surge } else { 0 };
         let processes: u64 = (self.demands.iter())
-            .map(|d| u64::from(d.replicas) * u64::from(d.processes.max(1)))
+            .map(|d| (u64::from(d.replicas) + u64::from(surge(d))) * u64::from(d.processes.max(1)))
             .sum();
         slots.checked_div(processes).filter(|each| *each > 0)
     }
@@ -270,7 +271,11 @@ pub(crate) fn slots(database: &Database, evidence: &mut Evidence) -> Option<(u32
             "5 connections are reserved: superuser_reserved_connections 3 and rds.rds_superuser_reserved_connections 2, the \
              defaults on RDS and Aurora",
         ),
-        Some(Engine::MySql) => (1, "1 connection is reserved for an administrator, as MySQL does"),
+        // Source: MySQL Reference Manual, "Too many connections".
+        Some(Engine::MySql) => (
+            0,
+            "no connection is reserved: MySQL accepts one more than max_connections, for an account with CONNECTION_ADMIN",
+        ),
         Some(Engine::SqlServer) => (0, "no connection is reserved"),
         Some(Engine::PostgreSql) | None => (
             3,
@@ -285,6 +290,23 @@ pub(crate) fn slots(database: &Database, evidence: &mut Evidence) -> Option<(u32
         }
     };
     Some((most.saturating_sub(reserved), reserved))
+}
+
+/// The pooler to recommend for an engine, with at most `slots` connections to the server. PgBouncer speaks only PostgreSQL's
+/// protocol. Sources: ProxySQL documentation, `mysql_servers.max_connections`; Amazon RDS documentation, "Using Amazon RDS
+/// Proxy" (MySQL, MariaDB, PostgreSQL, SQL Server).
+pub(crate) fn pooler_for(engine: Option<Engine>, slots: u32) -> String {
+    let slots = show_number(f64::from(slots));
+    match engine {
+        Some(Engine::PostgreSql | Engine::RdsPostgreSql | Engine::AuroraPostgreSql) => {
+            format!("PgBouncer with max_db_connections below {slots}")
+        }
+        Some(Engine::MySql) => {
+            format!("ProxySQL with max_connections of its server below {slots}, or RDS Proxy on AWS")
+        }
+        Some(Engine::SqlServer) => "RDS Proxy on AWS".to_owned(),
+        None => format!("for PostgreSQL, PgBouncer with max_db_connections below {slots}"),
+    }
 }
 
 /// Server connections of one PgBouncer replica with `users`: the smaller of max_db_connections per
@@ -358,6 +380,23 @@ mod tests {
         env.services[0].connections_per_pod = Some(Fact::stated(25, span(4)));
         // 3 replicas × 25.
         assert_eq!(direct(&env, DatabaseId(0), &mut Evidence::new()).wanted(), 75);
+    }
+
+    #[test]
+    fn only_postgresql_reserves_connections_and_has_pgbouncer() {
+        use crate::rules::testing::{fact, span};
+        let of = |engine: Option<Engine>| {
+            let mut database = Database::named("main", Some(span(1)));
+            database.max_connections = Some(fact(151, 2));
+            database.engine = engine.map(|e| fact(e, 3));
+            let slots = slots(&database, &mut Evidence::new()).map(|(slots, _)| slots);
+            (slots, pooler_for(engine, 100).contains("PgBouncer"))
+        };
+        assert_eq!(of(Some(Engine::MySql)), (Some(151), false));
+        assert_eq!(of(Some(Engine::SqlServer)), (Some(151), false));
+        assert_eq!(of(Some(Engine::PostgreSql)), (Some(148), true));
+        assert_eq!(of(Some(Engine::RdsPostgreSql)), (Some(146), true));
+        assert_eq!(of(None), (Some(148), true));
     }
 
     #[test]

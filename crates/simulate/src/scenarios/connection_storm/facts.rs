@@ -219,8 +219,13 @@ fn reserved(database: &Database, facts: &mut Facts) -> u32 {
             RESERVED + 2,
             "5 connections are reserved: superuser_reserved_connections 3 and rds.rds_superuser_reserved_connections 2, the defaults on RDS and Aurora",
         ),
-        Some(Engine::MySql) => (1, "1 connection is reserved for an administrator, as MySQL does"),
-        _ => (
+        // Source: MySQL Reference Manual, "Too many connections".
+        Some(Engine::MySql) => (
+            0,
+            "no connection is reserved: MySQL accepts one more than max_connections, for an account with CONNECTION_ADMIN",
+        ),
+        Some(Engine::SqlServer) => (0, "no connection is reserved"),
+        Some(Engine::PostgreSql) | None => (
             RESERVED,
             "3 connections are reserved: superuser_reserved_connections, PostgreSQL's default",
         ),
@@ -424,5 +429,24 @@ fn mode(pooler: &Pooler, facts: &mut Facts) -> Mode {
             Mode::Transaction
         }
         _ => Mode::Session,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_postgresql_reserves_connections() {
+        let of = |engine: Option<Engine>| {
+            let mut database = Database::named("main", None);
+            database.engine = engine.map(|e| Fact::assumed(e, "a test"));
+            reserved(&database, &mut Facts::new())
+        };
+        assert_eq!(of(Some(Engine::MySql)), 0);
+        assert_eq!(of(Some(Engine::SqlServer)), 0);
+        assert_eq!(of(Some(Engine::PostgreSql)), 3);
+        assert_eq!(of(Some(Engine::AuroraPostgreSql)), 5);
+        assert_eq!(of(None), 3);
     }
 }
