@@ -129,7 +129,7 @@ fn judge(
     let has_block = !rule.peers.is_empty();
     let severity = if every_port && others > 0 {
         Severity::High
-    } else if reach::opens(rule, 80) && reaches_metadata(rule) {
+    } else if reach::opens(rule, 80, "TCP") && reaches_metadata(rule) {
         // metadata-reachable says more of the same line.
         return;
     } else {

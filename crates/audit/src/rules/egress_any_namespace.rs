@@ -122,10 +122,13 @@ pub(crate) mod tests {
                     .collect(),
                 ports: ports
                     .iter()
-                    .map(|p| PortRange {
-                        protocol: "TCP".to_owned(),
-                        port: Some((*p).to_owned()),
-                        end: None,
+                    .map(|p| {
+                        let (port, protocol) = p.split_once('/').unwrap_or((p, "TCP"));
+                        PortRange {
+                            protocol: protocol.to_owned(),
+                            port: Some(port.to_owned()),
+                            end: None,
+                        }
                     })
                     .collect(),
             }],

@@ -30,7 +30,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         // Another policy that may apply to the workload may also be the one that allows DNS.
         let allowed = || {
             let possible = all.possible_reach(workload).egress;
-            possible.iter().flat_map(|p| &p.egress_rules).any(allows_dns)
+            possible
+                .iter()
+                .flat_map(|p| &p.egress_rules)
+                .any(|r| allows_dns(r, "UDP"))
         };
         if lets_out && !allowed() {
             report(workload, &policies, out);
@@ -46,9 +49,11 @@ const DNS: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 20, 10)),
 ];
 
-/// Port 53 by name, or every port to the places where the cluster's DNS may be.
-fn allows_dns(rule: &PolicyRule) -> bool {
-    if !reach::opens(rule, 53) {
+/// Port 53 by name, or every port to the places where the cluster's DNS may be. Resolvers ask by UDP, and by TCP only after
+/// an answer that was cut off (RFC 7766), so a rule for TCP alone does not allow lookups. A port without a protocol is one
+/// of TCP (Kubernetes API reference, `NetworkPolicyPort`).
+fn allows_dns(rule: &PolicyRule, protocol: &str) -> bool {
+    if !reach::opens(rule, 53, protocol) {
         return false;
     }
     if !rule.ports.is_empty() || rule.peers.is_empty() {
@@ -98,7 +103,22 @@ fn report(workload: &Workload, policies: &[&NetworkPolicy], out: &mut Verdicts) 
         .remedy("Add an egress rule to the namespace kube-system (`kubernetes.io/metadata.name: kube-system`) for ports 53/UDP and 53/TCP.")
         .absent(Absence::NetworkPolicy)
         .figure("policies", names.len() as f64, "policies");
-    if policies.iter().flat_map(|p| &p.egress_rules).all(is_to_hosts) {
+    let by_tcp = policies
+        .iter()
+        .flat_map(|p| &p.egress_rules)
+        .find(|r| !r.ports.is_empty() && allows_dns(r, "TCP"));
+    if let Some(rule) = by_tcp {
+        finding.title = format!("{}: egress rules allow DNS by TCP only", workload.id);
+        finding = finding
+            .explain(format!(
+                "Once any egress policy selects a pod ({}), the pod may send only what its policies allow. They \
+                 allow port 53 by TCP only, which is the protocol of a port that names none, and lookups use UDP. \
+                 Every name that the process looks up fails after a timeout, including the name of the database.",
+                super::secret_in_environment::join(&names)
+            ))
+            .remedy("Add `{protocol: UDP, port: 53}` to the ports of this rule.")
+            .at(rule.span, "port 53 by TCP");
+    } else if policies.iter().flat_map(|p| &p.egress_rules).all(is_to_hosts) {
         finding = finding.severity(Severity::Low).likely().explain(
             "Its policies let it send to single addresses only, and none allows port 53. If it is given addresses, it \
              needs no names; if it is given a name, every lookup fails after a timeout.",
@@ -122,9 +142,17 @@ mod tests {
             testing::all(&RULE, &env(Some(any_namespace()), &["443"])).len(),
             1
         );
-        assert!(testing::all(&RULE, &env(Some(any_namespace()), &["53"])).is_empty());
+        assert!(testing::all(&RULE, &env(Some(any_namespace()), &["53/UDP"])).is_empty());
         assert!(testing::all(&RULE, &env(Some(any_namespace()), &[])).is_empty());
         assert!(testing::all(&RULE, &env(None, &[])).is_empty());
+    }
+
+    #[test]
+    fn lookups_use_udp() {
+        let finding = testing::only(&RULE, &env(Some(any_namespace()), &["53"]));
+        assert!(finding.title.ends_with("DNS by TCP only"), "{}", finding.title);
+        assert_eq!(finding.severity, None, "the rule's own");
+        assert!(testing::all(&RULE, &env(Some(any_namespace()), &["53", "53/UDP"])).is_empty());
     }
 
     #[test]
@@ -159,6 +187,7 @@ mod tests {
         dns.id.namespace = None;
         dns.id.name = "dns".to_owned();
         dns.egress_rules[0].ports[0].port = Some("53".to_owned());
+        dns.egress_rules[0].ports[0].protocol = "UDP".to_owned();
         e.network_policies.push(dns);
         assert!(testing::all(&RULE, &e).is_empty());
     }

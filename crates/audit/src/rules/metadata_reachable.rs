@@ -89,7 +89,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 /// The place where a rule allows requests to the metadata service.
 fn opening(rule: &PolicyRule) -> Option<Span> {
     let peer = rule.peers.iter().find(|p| reach::reaches(p, reach::METADATA));
-    let opens = (rule.peers.is_empty() || peer.is_some()) && reach::opens(rule, 80);
+    let opens = (rule.peers.is_empty() || peer.is_some()) && reach::opens(rule, 80, "TCP");
     opens.then(|| peer.map_or(rule.span, |p| p.span))
 }
 

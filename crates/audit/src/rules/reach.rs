@@ -55,16 +55,21 @@ pub(crate) fn ports(rule: &PolicyRule) -> String {
     rule.ports.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a rule allows `port`.
-pub(crate) fn opens(rule: &PolicyRule, port: u32) -> bool {
+/// Whether a rule allows `port` by `protocol`.
+pub(crate) fn opens(rule: &PolicyRule, port: u32, protocol: &str) -> bool {
+    let is_meant = |p: &&PortRange| protocol == p.protocol;
     rule.ports.is_empty()
-        || rule.ports.iter().any(|p| match (&p.port, p.end) {
-            (None, _) => true,
-            (Some(first), None) => *first == port.to_string() || (port == 53 && first.starts_with("dns")),
-            (Some(first), Some(end)) => first
-                .parse::<u32>()
-                .is_ok_and(|first| (first..=end).contains(&port)),
-        })
+        || rule
+            .ports
+            .iter()
+            .filter(is_meant)
+            .any(|p| match (&p.port, p.end) {
+                (None, _) => true,
+                (Some(first), None) => *first == port.to_string() || (port == 53 && first.starts_with("dns")),
+                (Some(first), Some(end)) => first
+                    .parse::<u32>()
+                    .is_ok_and(|first| (first..=end).contains(&port)),
+            })
 }
 
 /// The workloads of an environment, to find those to which a policy applies.
