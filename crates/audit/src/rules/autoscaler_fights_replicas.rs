@@ -1,10 +1,13 @@
 //! Every deploy overwrites the autoscaler's number of replicas with the fixed number in the manifest.
 
 use super::common;
-use crate::finding::{Evidence, Finding, Severity};
+use super::disruption_budget_missing::is_kubernetes;
+use crate::finding::{Evidence, Finding, Severity, UNNAMED};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::workload::Workload;
 use cofferdam_model::{Fact, Span};
 use cofferdam_syntax::{Layer, Link};
+use std::collections::BTreeSet;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -27,6 +30,55 @@ fn template_of(cx: &Context<'_>, value: &Fact<u32>) -> Option<Span> {
         link.layer == Layer::Reference && path.iter().any(|part| part == "templates")
     };
     links.iter().rev().find(is_template).map(|link| link.span)
+}
+
+/// Environments in which the same line sets the replicas of a workload that no autoscaler scales, by name.
+fn unscaled(cx: &Context<'_>, value: &Fact<u32>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let Some(span) = value.span() else { return names };
+    for env in &cx.platform.environments {
+        for (at, workload) in env.workloads.iter().enumerate() {
+            let is_same = workload.replicas.as_ref().and_then(Fact::span) == Some(span);
+            let is_scaled = || {
+                env.autoscalers
+                    .iter()
+                    .any(|a| a.workload.is_some_and(|id| id.0 == at))
+            };
+            if is_same && !is_scaled() {
+                names.insert(env.name.clone());
+            }
+        }
+    }
+    names
+}
+
+/// What to do, and in which order: a field that disappears from what was applied gets its default, one replica. Source:
+/// Kubernetes documentation, "Horizontal Pod Autoscaling", "Migrating Deployments and StatefulSets to horizontal
+/// autoscaling".
+fn remedy(cx: &Context<'_>, workload: &Workload, value: &Fact<u32>) -> String {
+    let elsewhere = unscaled(cx, value);
+    let names: Vec<String> = elsewhere.iter().filter(|n| *n != UNNAMED).cloned().collect();
+    let first = match (elsewhere.is_empty(), names.as_slice()) {
+        (true, _) => "Remove `replicas` from the manifest; the autoscaler owns the number.".to_owned(),
+        (false, []) => {
+            "Move `replicas` to the deployments without an autoscaler: they use this line, too, and run one \
+            replica without it. Where there is one, it owns the number."
+                .to_owned()
+        }
+        (false, names) => format!(
+            "Move `replicas` to where there is no autoscaler ({}): this line is used there, too, and without it one \
+             replica is run. Where there is one, it owns the number.",
+            names.join(", ")
+        ),
+    };
+    let (kind, name) = (workload.id.kind.to_ascii_lowercase(), &workload.id.name);
+    match is_kubernetes(&workload.id.kind) {
+        true => format!(
+            "{first} The removal itself sets one replica until the autoscaler acts. To avoid that, first remove the field \
+             from what was last applied (`kubectl apply edit-last-applied {kind}/{name}`), then from the file."
+        ),
+        false => first,
+    }
 }
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -90,11 +142,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 )
             })
             .remedy(match template {
-                Some(_) => {
-                    "Let the template write `replicas` only where no autoscaler is on ({{- if not \
+                Some(_) => "Let the template write `replicas` only where no autoscaler is on ({{- if not \
                      .Values.autoscaling.enabled }}); another value changes nothing of this."
-                }
-                None => "Remove `replicas` from the manifest; the autoscaler owns the number.",
+                    .to_owned(),
+                None => remedy(cx, workload, replicas),
             })
             .figure("replicas", replicas.value, "replicas")
             .figure("max_replicas", most, "replicas")
@@ -110,11 +161,11 @@ mod tests {
     use super::*;
     use crate::rules::pods::testing::env;
     use crate::rules::testing::{self, fact, owned_by, span};
-    use cofferdam_model::WorkloadId;
     use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
+    use cofferdam_model::{Environment, Platform, WorkloadId};
 
-    #[test]
-    fn three_replicas_over_a_maximum_of_twelve_leave_a_quarter() {
+    /// Three replicas in the manifest, and an autoscaler from 2 to 12.
+    fn scaled() -> Environment {
         let mut env = env((2, 3, 12), |_| {});
         env.workloads[0].replicas = Some(fact(3, 9));
         env.autoscalers.push(Autoscaler {
@@ -132,6 +183,12 @@ mod tests {
             up: ScalingBehaviour::default(),
             down: ScalingBehaviour::default(),
         });
+        env
+    }
+
+    #[test]
+    fn three_replicas_over_a_maximum_of_twelve_leave_a_quarter() {
+        let mut env = scaled();
         assert_eq!(testing::only(&RULE, &env).figures["kept_at_peak"].value, 25.0);
         env.workloads[0].replicas = Some(fact(15, 9));
         assert!(
@@ -142,5 +199,48 @@ mod tests {
         );
         env.workloads[0].replicas = None;
         assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn a_line_that_others_use_without_an_autoscaler_is_moved_and_not_removed() {
+        let remedy = |others: Vec<Environment>| {
+            let mut environments = vec![scaled()];
+            environments.extend(others);
+            let platform = Platform {
+                environments,
+                ..Platform::default()
+            };
+            let mut out = Verdicts::default();
+            let cx = Context {
+                env: &platform.environments[0],
+                platform: &platform,
+                settings: None,
+            };
+            check(&cx, &mut out);
+            out.findings.remove(0).remedy
+        };
+        let alone = remedy(Vec::new());
+        assert!(
+            alone.starts_with("Remove `replicas`") && alone.contains("edit-last-applied deployment/api"),
+            "{alone}"
+        );
+        let staging = || Environment {
+            name: "staging".to_owned(),
+            ..scaled()
+        };
+        assert!(remedy(vec![staging()]).starts_with("Remove"), "scaled there, too");
+        let unscaled = || {
+            let mut env = staging();
+            env.autoscalers.clear();
+            env
+        };
+        let moved = remedy(vec![unscaled()]);
+        assert!(
+            moved.starts_with("Move `replicas` to where there is no autoscaler (staging)"),
+            "{moved}"
+        );
+        let mut own = unscaled();
+        own.workloads[0].replicas = Some(fact(3, 99));
+        assert!(remedy(vec![own]).starts_with("Remove"), "a line of its own");
     }
 }

@@ -3,9 +3,11 @@
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::scaling::DisruptionBudget;
-use cofferdam_model::workload::Completeness;
-use cofferdam_model::{Absence, ByHome};
+use cofferdam_model::workload::{Completeness, Workload};
+use cofferdam_model::{Absence, ByHome, Environment, Fact};
+use cofferdam_syntax::nearest::nearest;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -31,7 +33,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         let mut near = budgets.near(workload.id.namespace.as_deref());
         let has = near.any(|b| b.selector.matches(&workload.labels));
-        if has {
+        // A budget whose labels are mistyped is reported itself: that is the cause.
+        let mut near = budgets.near(workload.id.namespace.as_deref());
+        if has || near.any(|b| is_meant(b, workload) && selects_nothing(cx.env, b)) {
             continue;
         }
         let mut finding = Finding::new(
@@ -74,6 +78,23 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             .at(budget.span, "the budget"),
         );
     }
+}
+
+/// Whether a budget is meant for a workload although its labels are others: they have the same keys and similar values.
+fn is_meant(budget: &DisruptionBudget, workload: &Workload) -> bool {
+    let is_similar = |(key, value): (&String, &Fact<String>)| {
+        let own = workload.labels.get(key).map(|own| own.value.as_str());
+        own.is_some_and(|own| own == value.value || nearest(&value.value, [own]).is_some())
+    };
+    let labels = &budget.selector.labels;
+    !labels.is_empty() && labels.iter().all(is_similar)
+}
+
+/// Whether it is reported that the selector of a budget matches no pod.
+fn selects_nothing(env: &Environment, budget: &DisruptionBudget) -> bool {
+    let subject = budget.id.to_string();
+    let of_budget = |d: &Dangling| d.kind == DanglingKind::Selector && d.subject == subject;
+    env.dangling.iter().any(of_budget)
 }
 
 /// Whether a budget keeps a pod, or may: its numbers may be written where they cannot be read.
@@ -137,6 +158,28 @@ mod tests {
         );
         env.disruption_budgets[0].max_unavailable = Some(testing::fact(Amount::Count(1), 10));
         assert!(testing::all(&RULE, &env).is_empty());
+        let labels = &mut env.disruption_budgets[0].selector.labels;
+        labels.insert("app".to_owned(), testing::fact("apii".to_owned(), 11));
+        env.disruption_budgets[0].id.name = "budget".to_owned();
+        assert_eq!(testing::all(&RULE, &env).len(), 1, "it may be for pods elsewhere");
+        env.dangling.push(Dangling {
+            subject: "PodDisruptionBudget budget".to_owned(),
+            kind: DanglingKind::Selector,
+            name: testing::fact("app: apii".to_owned(), 11),
+            nearest: None,
+            certain: true,
+        });
+        assert!(
+            testing::all(&RULE, &env).is_empty(),
+            "the selector is the cause, and is reported"
+        );
+        let labels = &mut env.disruption_budgets[0].selector.labels;
+        labels.insert("app".to_owned(), testing::fact("billing".to_owned(), 11));
+        assert_eq!(
+            testing::all(&RULE, &env).len(),
+            1,
+            "it is meant for another workload"
+        );
         assert!(
             testing::all(&RULE, &pods::testing::env((1, 1, 1), |_| {})).is_empty(),
             "one replica has nothing to keep"

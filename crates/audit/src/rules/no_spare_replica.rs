@@ -19,8 +19,8 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    // Two pods of a plain database do not share a load: they are two databases.
-    let shares = |w: &&Workload| is_kubernetes(&w.id.kind) && stores::database(w).is_none();
+    // Two pods of a server that keeps data do not share a load: they are two servers, or a cluster with rules of its own.
+    let shares = |w: &&Workload| is_kubernetes(&w.id.kind) && stores::store(w).is_none();
     for workload in pods::services(cx.env).filter(shares) {
         let (fewest, Some(fact)) = pods::fewest(cx.env, workload) else {
             continue;

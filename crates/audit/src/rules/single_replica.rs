@@ -19,10 +19,6 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// The fix for a database, of which more replicas are more databases.
-const OF_DATABASE: &str = "Let an operator run it with streaming replication and a failover (CloudNativePG, Percona, the \
-    MongoDB operator), or use a managed database; until then, test its backups.";
-
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let (services, hosts) = (pods::Callers::new(cx.env), pods::Hosts::new(cx.env));
     for workload in pods::services(cx.env) {
@@ -36,7 +32,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let is_called = service.is_some();
         let depended = depended(is_called, &callers);
         let written = fact.filter(|f| !f.is_assumed());
-        let database = stores::database(workload);
+        let store = stores::store(workload);
         let mut finding = Finding::new(workload.id.to_string(), format!("{}: one replica{depended}", workload.id))
             .severity(if is_called { Severity::Medium } else { Severity::Low })
             .explain(if is_called {
@@ -46,10 +42,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 "While its node is upgraded or it restarts after a crash, it does no work. Nothing in these \
                  files calls it, so its work may be able to wait."
             })
-            .remedy(match database {
-                Some(_) => OF_DATABASE.to_owned(),
-                None => "Run at least two replicas on different nodes; if only one may work at a time, elect a leader among them.".to_owned(),
-            })
+            .remedy(store.map_or(
+                "Run at least two replicas on different nodes; if only one may work at a time, elect a leader among them.",
+                |store| store.remedy,
+            ))
             .cause("one replica")
             .figure("replicas", 1, "replicas")
             .at(workload.span, "the workload");
@@ -62,10 +58,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                  crash are outages of the whole service.",
             ),
         };
-        if let Some(database) = database {
+        if let Some(store) = store {
             finding = finding.explain(format!(
                 "An upgrade of its node and its own crash are outages of everything that needs its data. A second \
-                 replica alone would be a second, empty database: {database} copies nothing between pods by itself."
+                 replica alone would be a second, empty {}: {} copies nothing between pods by itself.",
+                match stores::database(workload) {
+                    Some(_) => "database",
+                    None => "server",
+                },
+                store.name
             ));
         }
         out.report(finding);
@@ -142,6 +143,32 @@ mod tests {
             "one replica, and 4 services call it (a, b, c and 1 more)"
         );
         assert_eq!(title(&["shop"], "other"), "one replica behind a Service");
+    }
+
+    #[test]
+    fn a_server_that_keeps_data_is_not_told_to_run_two_replicas() {
+        let remedy = |repository: &str| {
+            let env = pods::testing::env((1, 1, 1), |w| {
+                w.containers[0].image = Some(cofferdam_model::images::Image {
+                    text: testing::fact(repository.to_owned(), 9),
+                    registry: None,
+                    repository: repository.to_owned(),
+                    tag: None,
+                    digest: None,
+                });
+            });
+            let finding = testing::only(&RULE, &env);
+            (finding.remedy, finding.explanation)
+        };
+        let (fix, happens) = remedy("redis");
+        assert!(fix.contains("Sentinel"), "{fix}");
+        assert!(happens.contains("a second, empty server: Redis"), "{happens}");
+        let (fix, happens) = remedy("postgres");
+        assert!(
+            fix.contains("CloudNativePG") && happens.contains("a second, empty database"),
+            "{fix} {happens}"
+        );
+        assert!(remedy("acme/api").0.starts_with("Run at least two replicas"));
     }
 
     #[test]
