@@ -4,6 +4,7 @@ use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::alerts::{Alert, Timing};
+use cofferdam_model::database::Engine;
 use cofferdam_model::{Absence, DatabaseId, DeploymentKind, Span};
 use std::path::Path;
 
@@ -25,10 +26,42 @@ struct Gap {
     what: String,
     /// If a query, signal or name contains one of these words, it is watched.
     words: &'static [&'static str],
-    prometheus: String,
-    new_relic: String,
+    rule: Rules,
     severity: Severity,
     place: Option<Span>,
+}
+
+/// The rule to add, for each system that may evaluate it.
+struct Rules {
+    prometheus: &'static str,
+    new_relic: &'static str,
+    cloudwatch: &'static str,
+    cloud_monitoring: &'static str,
+    /// For a system that is not known, in words.
+    other: &'static str,
+}
+
+impl Rules {
+    /// The rule for the system that evaluates these alerts.
+    fn of(&self, alerts: &[&Alert]) -> &'static str {
+        let has = |product: &str| {
+            let is_of = |alert: &&Alert| matches!(alert.timing, Timing::Generic { product: Some(p), .. } if p == product);
+            alerts.iter().any(is_of)
+        };
+        let is_new_relic = |a: &&Alert| matches!(a.timing, Timing::NewRelic(_));
+        let is_prometheus = |a: &&Alert| matches!(a.timing, Timing::Prometheus(_));
+        if alerts.iter().any(is_new_relic) || has("New Relic condition") {
+            self.new_relic
+        } else if alerts.iter().any(is_prometheus) {
+            self.prometheus
+        } else if has("CloudWatch") {
+            self.cloudwatch
+        } else if has("Cloud Monitoring") {
+            self.cloud_monitoring
+        } else {
+            self.other
+        }
+    }
 }
 
 /// Words of metrics that count the connections of a server: those of postgres_exporter and mysqld_exporter, of CloudNativePG,
@@ -54,12 +87,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if alerts.is_empty() || cx.env.alerts.iter().any(|alert| watches(alert, gap.words)) {
             continue;
         }
-        let uses_new_relic = alerts.iter().any(|a| matches!(a.timing, Timing::NewRelic(_)));
-        let rule = if uses_new_relic {
-            &gap.new_relic
-        } else {
-            &gap.prometheus
-        };
+        let rule = gap.rule.of(&alerts);
         let mut finding = Finding::new(
             &gap.subject,
             format!("{}: no alert watches {}", gap.subject, gap.what),
@@ -118,6 +146,49 @@ fn watches(alert: &Alert, words: &[&str]) -> bool {
         || alert.signals.iter().any(|s| has(&s.value))
 }
 
+/// Sources: documentation of postgres_exporter and mysqld_exporter; Amazon RDS, "Amazon CloudWatch metrics for Amazon RDS";
+/// Google Cloud metrics of Cloud SQL; Amazon MSK, "Metrics for monitoring".
+const POSTGRESQL: Rules = Rules {
+    prometheus: "expr: sum(pg_stat_activity_count) / max(pg_settings_max_connections) > 0.8, for: 1m",
+    new_relic: "SELECT average(`db.connections.active`) / average(`db.connections.max`) * 100 FROM PostgresqlInstanceSample, above 80 for 60 s",
+    cloudwatch: RDS,
+    cloud_monitoring: "a condition on cloudsql.googleapis.com/database/postgresql/num_backends, above 80 % of max_connections for 60 s",
+    other: CONNECTIONS_USED,
+};
+const MYSQL: Rules = Rules {
+    prometheus: "expr: mysql_global_status_threads_connected / mysql_global_variables_max_connections > 0.8, for: 1m",
+    new_relic: CONNECTIONS_USED,
+    cloudwatch: RDS,
+    cloud_monitoring: CLOUD_SQL,
+    other: CONNECTIONS_USED,
+};
+const SQL_SERVER: Rules = Rules {
+    prometheus: CONNECTIONS_USED,
+    new_relic: CONNECTIONS_USED,
+    cloudwatch: RDS,
+    cloud_monitoring: CLOUD_SQL,
+    other: CONNECTIONS_USED,
+};
+const LAG: Rules = Rules {
+    prometheus: "expr: sum by (consumergroup) (kafka_consumergroup_lag) > THRESHOLD and deriv(...[10m]) > 0, for: 2m",
+    new_relic: "SELECT max(consumer.lag) FROM KafkaOffsetSample FACET consumerGroup, above THRESHOLD for 120 s",
+    cloudwatch: "an alarm on the lag of the group (with Amazon MSK: namespace AWS/Kafka, metric_name MaxOffsetLag), above THRESHOLD, period 60, evaluation_periods 2",
+    cloud_monitoring: GROUP_LAGS,
+    other: GROUP_LAGS,
+};
+const CELLS: Rules = Rules {
+    prometheus: "expr: sum by (cell) (rate(http_requests_total{code=~\"5..\"}[5m])) / sum by (cell) (rate(http_requests_total[5m])) > 0.05",
+    new_relic: "SELECT percentage(count(*), WHERE error IS true) FROM Transaction FACET cell, above 5 for 60 s",
+    cloudwatch: CELL_FAILS,
+    cloud_monitoring: CELL_FAILS,
+    other: CELL_FAILS,
+};
+const RDS: &str = "an alarm on the connections in use (with Amazon RDS: namespace AWS/RDS, metric_name DatabaseConnections), above 80 % of max_connections, period 60, evaluation_periods 1";
+const CLOUD_SQL: &str = "a condition on cloudsql.googleapis.com/database/network/connections, above 80 % of max_connections for 60 s";
+const CONNECTIONS_USED: &str = "an alert on the connections in use, above 80 % of max_connections for 60 s";
+const GROUP_LAGS: &str = "an alert on the lag of the group, above THRESHOLD for 120 s";
+const CELL_FAILS: &str = "an alert for each cell on its share of failed requests, above 5 % for 60 s";
+
 fn gaps(cx: &Context<'_>) -> Vec<Gap> {
     let env = cx.env;
     let mut gaps = Vec::new();
@@ -131,9 +202,11 @@ fn gaps(cx: &Context<'_>) -> Vec<Gap> {
             subject: format!("database {name}"),
             what: "its connections".to_owned(),
             words: CONNECTIONS,
-            prometheus: "expr: sum(pg_stat_activity_count) / max(pg_settings_max_connections) > 0.8, for: 1m".to_owned(),
-            new_relic: "SELECT average(`db.connections.active`) / average(`db.connections.max`) * 100 FROM PostgresqlInstanceSample, above 80 for 60 s"
-                .to_owned(),
+            rule: match database.engine.as_ref().map(|e| e.value) {
+                Some(Engine::MySql) => MYSQL,
+                Some(Engine::SqlServer) => SQL_SERVER,
+                _ => POSTGRESQL,
+            },
             severity: if exhausts { Severity::Medium } else { Severity::Low },
             place: database.span,
         });
@@ -144,8 +217,7 @@ fn gaps(cx: &Context<'_>) -> Vec<Gap> {
             subject,
             what: "its lag".to_owned(),
             words: &["lag", "offset", "backlog"],
-            prometheus: "expr: sum by (consumergroup) (kafka_consumergroup_lag) > THRESHOLD and deriv(...[10m]) > 0, for: 2m".to_owned(),
-            new_relic: "SELECT max(consumer.lag) FROM KafkaOffsetSample FACET consumerGroup, above THRESHOLD for 120 s".to_owned(),
+            rule: LAG,
             severity: Severity::Low,
             place: Some(consumer.span),
         });
@@ -155,9 +227,7 @@ fn gaps(cx: &Context<'_>) -> Vec<Gap> {
             subject: "cells".to_owned(),
             what: "each cell by itself (the mean of all cells hides a partial failure of one)".to_owned(),
             words: &["cell"],
-            prometheus: "expr: sum by (cell) (rate(http_requests_total{code=~\"5..\"}[5m])) / sum by (cell) (rate(http_requests_total[5m])) > 0.05"
-                .to_owned(),
-            new_relic: "SELECT percentage(count(*), WHERE error IS true) FROM Transaction FACET cell, above 5 for 60 s".to_owned(),
+            rule: CELLS,
             severity: Severity::Medium,
             place: cell.name.span(),
         });
@@ -171,6 +241,7 @@ mod tests {
     use super::*;
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, env_with_consumer};
+    use cofferdam_model::alerts::PrometheusTiming;
 
     #[test]
     fn a_group_without_a_lag_alert_is_reported_if_alerts_are_here() {
@@ -193,5 +264,25 @@ mod tests {
         env.alerts
             .push(alert("Consumer lag", Timing::NewRelic(condition(60, 0, 60))));
         assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn the_rule_to_add_is_one_of_the_system_that_the_platform_has() {
+        let generic = |product| Timing::Generic {
+            product,
+            window: None,
+            interval: None,
+            hold: None,
+        };
+        let rule = |timings: Vec<Timing>| {
+            let alerts: Vec<Alert> = timings.into_iter().map(|t| alert("Errors", t)).collect();
+            POSTGRESQL.of(&alerts.iter().collect::<Vec<_>>())
+        };
+        let prometheus = || Timing::Prometheus(PrometheusTiming::default());
+        assert_eq!(rule(vec![generic(Some("CloudWatch"))]), RDS);
+        assert!(rule(vec![generic(Some("Cloud Monitoring"))]).contains("num_backends"));
+        assert_eq!(rule(vec![generic(None)]), CONNECTIONS_USED);
+        assert!(rule(vec![generic(Some("CloudWatch")), prometheus()]).starts_with("expr: "));
+        assert!(rule(vec![prometheus(), Timing::NewRelic(condition(60, 0, 60))]).starts_with("SELECT "));
     }
 }

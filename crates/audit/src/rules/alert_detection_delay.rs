@@ -196,7 +196,7 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
     )
     .severity(severity)
     .explain(explanation)
-    .remedy(remedy(detection))
+    .remedy(remedy(group))
     .figure("detection", detection.worst.as_secs_f64(), "s")
     .figure("target", target.as_secs_f64(), "s")
     .figure("alerts", names.len() as f64, "alerts");
@@ -211,8 +211,31 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
     out.report(finding.evidence(evidence));
 }
 
-fn remedy(detection: &Detection) -> &'static str {
-    match detection.product {
+/// Source: Amazon CloudWatch API reference, `PutMetricAlarm`: a period of less than a minute is only for metrics that were
+/// stored with `StorageResolution` 1, which those of AWS's services (`AWS/…`) are not.
+fn remedy_of_cloudwatch(group: &[Timed<'_>]) -> &'static str {
+    let is_of_aws = |(alert, ..): &Timed<'_>| alert.signals.iter().any(|s| s.value.starts_with("AWS/"));
+    let is_shortest = |(alert, ..): &Timed<'_>| matches!(&alert.timing, Timing::Generic { hold: Some(hold), .. } if hold.value <= Duration::from_secs(60));
+    match (group.iter().all(is_of_aws), group.iter().all(is_shortest)) {
+        (true, true) => {
+            "CloudWatch cannot be faster for a metric of an AWS service: its period is 60 s at least. For a faster page, \
+             add a synthetic check, or alert on a metric that the service itself stores with high resolution \
+             (StorageResolution 1, period 10 or 30); or declare the target that is enough under targets.detection."
+        }
+        (true, false) => {
+            "Set period to 60 (the minimum for metrics of AWS services) and evaluation_periods (or datapoints_to_alarm) to \
+             1: then the alarm fires within 2 min. For a faster page, add a synthetic check."
+        }
+        (false, _) => {
+            "Set period to 10 or 30 if the metric is stored with high resolution (StorageResolution 1), otherwise to 60, and \
+             evaluation_periods (or datapoints_to_alarm) to 1. For a faster page, add a synthetic check."
+        }
+    }
+}
+
+fn remedy(group: &[Timed<'_>]) -> &'static str {
+    match group.first().map_or("", |(_, detection, _)| detection.product) {
+        "CloudWatch" => remedy_of_cloudwatch(group),
         "New Relic" => {
             "Shorten threshold_duration first (60 s is the minimum with a 60 s window), then the window (30 \
              s) and the delay (no longer than your data is really late); or set threshold_occurrences = \
@@ -262,6 +285,29 @@ mod tests {
         assert_eq!(finding.figures["detection"].value, 480.0);
         assert!((finding.figures["budget_gone_at_page"].value - 37.037).abs() < 1e-2);
         assert_eq!(finding.figures["alerts"].value, 2.0);
+    }
+
+    #[test]
+    fn an_alarm_of_cloudwatch_gets_advice_that_can_be_taken() {
+        let remedy = |namespace: &str, hold: u64| {
+            let timing = Timing::Generic {
+                product: Some("CloudWatch"),
+                window: None,
+                interval: Some(fact(Duration::from_secs(60), 12)),
+                hold: Some(fact(Duration::from_secs(hold), 13)),
+            };
+            let mut alarm = alert("Errors", timing);
+            alarm.signals = vec![fact(namespace.to_owned(), 14)];
+            let mut env = env(120);
+            env.alerts = vec![alarm];
+            testing::only(&RULE, &env).remedy
+        };
+        let shortest = remedy("AWS/RDS", 60);
+        assert!(shortest.starts_with("CloudWatch cannot be faster"), "{shortest}");
+        let long = remedy("AWS/RDS", 300);
+        assert!(long.starts_with("Set period to 60"), "{long}");
+        let own = remedy("Shop", 60);
+        assert!(own.starts_with("Set period to 10 or 30 if"), "{own}");
     }
 
     #[test]
