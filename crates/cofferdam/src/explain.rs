@@ -39,11 +39,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let name = args.name.as_str();
     let rule = rules::find(name).map(|rule| rule.page);
     let page = rule.or_else(|| scenarios::find(name).map(|scenario| scenario.text));
-    let page = page.ok_or_else(|| match nearest_scenario(name) {
-        Some(near) if rules::nearest(name).is_none() => {
-            format!("there is no rule or scenario `{name}`; did you mean the scenario `{near}`?")
-        }
-        _ => unknown_rule(name),
+    let page = page.ok_or_else(|| {
+        let near = match (rules::nearest(name), nearest_scenario(name)) {
+            (Some(rule), Some(scenario)) => {
+                format!("did you mean the rule `{rule}` or the scenario `{scenario}`? ")
+            }
+            (Some(rule), None) => format!("did you mean the rule `{rule}`? "),
+            (None, Some(scenario)) => format!("did you mean the scenario `{scenario}`? "),
+            (None, None) => String::new(),
+        };
+        format!(
+            "there is no rule or scenario `{name}`; {near}`cofferdam rules` lists the rules, `cofferdam \
+             simulate` the scenarios"
+        )
     })?;
     output::print(page, false, &[])?;
     Ok(ExitCode::SUCCESS)

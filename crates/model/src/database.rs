@@ -148,7 +148,7 @@ pub fn only_database(database: &str, services: &[&str]) -> String {
         [first, second, rest @ ..] => (format!("{first}, {second} and {} more", rest.len()), "use"),
     };
     format!(
-        "{who} {use_it} {database}: it is the only database in these files, and no host in them names a \
+        "{who} {use_it} {database}: it is the only database of this environment, and no host in the files names a \
          database of these services"
     )
 }

@@ -74,7 +74,14 @@ fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
     out.report(
         Finding::new(
             format!("database pool of {name}"),
-            format!("{name}: its database pool has no {} set", join(&missing)),
+            match missing.as_slice() {
+                ["pool"] => format!("{name}: it connects to the database without a pool"),
+                ["pool", rest @ ..] => format!(
+                    "{name}: it connects to the database without a pool, and sets no {}",
+                    join(rest)
+                ),
+                missing => format!("{name}: its database pool has no {} set", join(missing)),
+            },
         )
         .severity(severity)
         .explain(what)
@@ -118,7 +125,7 @@ fn remedy(missing: &[&str]) -> String {
     let parts: Vec<&str> = missing
         .iter()
         .map(|what| match *what {
-            "pool" => "a pool with a size from queries a second × seconds each",
+            "pool" => "up a pool with a size from queries a second × seconds each",
             "pool size" => "a size from queries a second × seconds each",
             "pool timeout" => "a pool timeout shorter than the caller's own timeout",
             _ if missing.contains(&"pool timeout") => "a connect timeout shorter than that",
@@ -181,7 +188,23 @@ mod tests {
             finding.remedy,
             "Set a connect timeout shorter than the caller's own timeout."
         );
+        env.pools[0].unpooled = true;
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(
+            finding.title,
+            "api: it connects to the database without a pool, and sets no connect timeout"
+        );
+        assert!(
+            finding.remedy.starts_with("Set up a pool with a size"),
+            "{}",
+            finding.remedy
+        );
         env.pools[0].connect_timeout = Some(fact(Duration::from_secs(3), 4));
+        assert_eq!(
+            testing::only(&RULE, &env).title,
+            "api: it connects to the database without a pool"
+        );
+        env.pools[0].unpooled = false;
         assert!(testing::all(&RULE, &env).is_empty());
     }
 

@@ -1,7 +1,7 @@
 //! A tag can be moved to another image; a digest cannot.
 
 use super::image_pull_stale::{Stale, is_judged};
-use super::images::{is_moving, is_set_elsewhere, is_stand_in};
+use super::images::{is_moving, is_set_elsewhere, is_stand_in, is_variable};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Span;
@@ -39,7 +39,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
     }
     for image in &cx.env.set_images {
-        if image.digest.is_none() {
+        if image.digest.is_none() && !is_variable(image) {
             by_name.entry(&image.text.value).or_default().push(image);
         }
     }
@@ -120,6 +120,27 @@ mod tests {
         assert!(testing::all(&RULE, &env).is_empty());
         env.set_images.push(set(false));
         assert!(testing::only(&RULE, &env).title.contains("the tag `latest`"));
+        env.set_images[1].text.value = "r.io/web:${web_tag:=latest}".to_owned();
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn a_variable_that_is_not_known_may_be_a_digest() {
+        let found = |text: &str, tag: &str| {
+            let env = pods::testing::env((1, 1, 1), |w| {
+                w.containers[0].image = Some(Image {
+                    text: fact(text.to_owned(), 9),
+                    registry: Some("r.io".to_owned()),
+                    repository: "web".to_owned(),
+                    tag: Some(fact(tag.to_owned(), 10)),
+                    digest: None,
+                });
+            });
+            testing::all(&RULE, &env).len()
+        };
+        assert_eq!(found("r.io/web:${web_tag:=1.0.0}", "=1.0.0}"), 0);
+        assert_eq!(found("r.io/web:$(TAG)", "$(TAG)"), 0);
+        assert_eq!(found("r.io/web:1.0.0", "1.0.0"), 1);
     }
 
     #[test]

@@ -35,8 +35,14 @@ pub(crate) fn is_set_elsewhere(env: &Environment, workload: &Workload, container
             && stream.home().is_related(workload.id.home())
     };
     container.fields.contains_key(IMAGE_TRIGGER)
-        || image.text.value.contains("$(")
+        || is_variable(image)
         || env.image_streams.iter().any(is_stream)
+}
+
+/// Whether a part of the name is a variable that is not known (`$(TAG)`, `${TAG}`, `${TAG:=1.0}`): no image has `$` in its
+/// name.
+pub(crate) fn is_variable(image: &Image) -> bool {
+    image.text.value.contains('$')
 }
 
 /// Whether an image stands in for the one that a user of its base sets: a bare name with no version, in a base that nothing
