@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
         };
         format!(
             "there is no rule or scenario `{name}`; {near}`cofferdam rules` lists the rules, `cofferdam \
-             simulate` the scenarios"
+             simulate --list` the scenarios"
         )
     })?;
     output::print(page, false, &[])?;

@@ -79,15 +79,15 @@ fn explain_suggests_the_nearest_rule_or_scenario() {
     for (name, message) in [
         (
             "conection-storm",
-            "error: there is no rule or scenario `conection-storm`; did you mean the scenario `connection-storm`? `cofferdam rules` lists the rules, `cofferdam simulate` the scenarios\n",
+            "error: there is no rule or scenario `conection-storm`; did you mean the scenario `connection-storm`? `cofferdam rules` lists the rules, `cofferdam simulate --list` the scenarios\n",
         ),
         (
             "single-replic",
-            "error: there is no rule or scenario `single-replic`; did you mean the rule `single-replica`? `cofferdam rules` lists the rules, `cofferdam simulate` the scenarios\n",
+            "error: there is no rule or scenario `single-replic`; did you mean the rule `single-replica`? `cofferdam rules` lists the rules, `cofferdam simulate --list` the scenarios\n",
         ),
         (
             "zzz",
-            "error: there is no rule or scenario `zzz`; `cofferdam rules` lists the rules, `cofferdam simulate` the scenarios\n",
+            "error: there is no rule or scenario `zzz`; `cofferdam rules` lists the rules, `cofferdam simulate --list` the scenarios\n",
         ),
     ] {
         assert_eq!(run(&["explain", name]).1, message);
