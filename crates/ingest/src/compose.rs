@@ -228,7 +228,7 @@ fn variables(node: &Node, owner: &str, known: &Variables, parts: &mut Parts) -> 
     let mut variables = BTreeMap::new();
     let nothing = Variables::default();
     let mut add = |name: &str, name_span: Span, text: Option<&str>, span: Span| {
-        let value = match text.map(|text| known.interpolate(text)) {
+        let value = match text.map(|text| known.address(text)) {
             Some(Some(text)) => VariableValue::Literal(text),
             Some(None) => VariableValue::Unknown("a variable of the shell".to_owned()),
             // A name without a value comes from the shell.

@@ -50,7 +50,14 @@ impl Variables {
 
     /// A text with its variables filled in and `$$` as `$`; `None` where a variable has no value and no default.
     pub(super) fn interpolate(&self, text: &str) -> Option<String> {
-        self.filled(text, 0)
+        self.filled(text, 0, false)
+    }
+
+    /// The same for the address of a server: a variable without a value is kept as `${NAME}`, so that only its part of the
+    /// address is unknown. `None` for any other text in which a variable has no value.
+    pub(super) fn address(&self, text: &str) -> Option<String> {
+        let is_address = text.contains("://") || text.contains("host=");
+        self.filled(text, 0, is_address)
     }
 
     /// Whether a default in a text is what counts.
@@ -69,10 +76,12 @@ impl Variables {
         names && self.interpolate(text).is_some()
     }
 
-    fn filled(&self, text: &str, depth: usize) -> Option<String> {
+    /// `keeps` says whether a variable without a value is kept, so that the others can be filled in.
+    fn filled(&self, text: &str, depth: usize, keeps: bool) -> Option<String> {
         if depth > MAX_DEPTH {
             return None;
         }
+        let kept = |name: &str| keeps.then(|| format!("${{{name}}}"));
         let mut out = String::new();
         let mut rest = text;
         while let Some(at) = rest.find('$') {
@@ -83,14 +92,17 @@ impl Variables {
                 rest = tail;
             } else if let Some(inner) = after.strip_prefix('{') {
                 let end = closing(inner)?;
-                out.push_str(&self.braced(&inner[..end], depth)?);
+                let inside = &inner[..end];
+                let name = &inside[..name_length(inside)];
+                out.push_str(&self.braced(inside, depth).or_else(|| kept(name))?);
                 rest = &inner[end + 1..];
             } else {
                 let name = &after[..name_length(after)];
                 if name.is_empty() {
                     out.push('$');
                 } else {
-                    out.push_str(&self.0.get(name)?.value);
+                    let known = self.0.get(name).map(|known| known.value.clone());
+                    out.push_str(&known.or_else(|| kept(name))?);
                 }
                 rest = &after[name.len()..];
             }
@@ -117,8 +129,8 @@ impl Variables {
         };
         match (operator, set) {
             ('-' | '?', Some(value)) => Some(value.to_owned()),
-            ('-', None) => self.filled(word, depth + 1),
-            ('+', Some(_)) => self.filled(word, depth + 1),
+            ('-', None) => self.filled(word, depth + 1, false),
+            ('+', Some(_)) => self.filled(word, depth + 1, false),
             // Whether the shell sets it is not known.
             _ => None,
         }
@@ -194,6 +206,38 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_variable_makes_only_its_part_of_an_address_unknown() {
+        for (text, wanted) in [
+            (
+                "postgresql://app:${GONE}@db:5432/app",
+                Some("postgresql://app:${GONE}@db:5432/app"),
+            ),
+            (
+                "postgresql://$GONE:${ALSO:?set/it?}@$HOST/a",
+                Some("postgresql://${GONE}:${ALSO}@r.io/a"),
+            ),
+            (
+                "redis://:${GONE}@${CACHE:-cache}:6379/0",
+                Some("redis://:${GONE}@cache:6379/0"),
+            ),
+            (
+                "postgresql://${A:-${B}}@db/${GONE-x}",
+                Some("postgresql://${A}@db/x"),
+            ),
+            (
+                "host=db password=${GONE} user=${TAG}",
+                Some("host=db password=${GONE} user=1.2"),
+            ),
+            ("amqp://a:p$$w@mq", Some("amqp://a:p$w@mq")),
+            ("${GONE}", None),
+            ("${GONE}:5432", None),
+            ("postgresql://app:${GONE@db", None),
+        ] {
+            assert_eq!(variables().address(text).as_deref(), wanted, "{text}");
+        }
+    }
+
+    #[test]
     fn a_default_counts_if_nothing_sets_the_variable() {
         for (text, wanted) in [
             ("x:${GONE:-1}", true),
@@ -213,6 +257,7 @@ mod tests {
         #[test]
         fn no_text_panics(text in "[A${}:\\-+?é]{0,24}") {
             variables().interpolate(&text);
+            variables().address(&format!("a://{text}"));
             variables().takes_default(&text);
         }
     }

@@ -3,6 +3,7 @@
 //! `host=… dbname=…`. Passwords are skipped and never kept.
 
 use cofferdam_model::database::PoolTarget;
+use std::borrow::Cow;
 
 /// The facts of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,9 +41,12 @@ pub fn parse(text: &str) -> Option<Address> {
         Some(start) if start.eq_ignore_ascii_case("jdbc:") => (true, &trimmed[5..]),
         _ => (false, trimmed),
     };
-    let Some((scheme, after)) = rest.split_once("://") else {
+    let Some((scheme, written)) = rest.split_once("://") else {
         return keywords(trimmed);
     };
+    // What is filled in later may contain any of the marks that divide an address.
+    let masked = without_placeholders(written);
+    let after = &*masked;
     let scheme = scheme.to_ascii_lowercase();
     let (engine, driver) = match scheme.split_once('+') {
         Some((engine, driver)) => (engine, Some(driver.to_owned())),
@@ -59,9 +63,14 @@ pub fn parse(text: &str) -> Option<Address> {
     let authority = before.split('/').next().unwrap_or_default();
     let host_part = authority.rsplit_once('@').map_or(authority, |(_, h)| h);
     let at = lead + trimmed.len() - after.len() + authority.len() - host_part.len();
+    let mut from = written.len() - parameters.len();
     let parameters: Vec<(String, String)> = parameters
         .split(['&', ';'])
-        .filter_map(|p| p.split_once('='))
+        .filter_map(|part| {
+            let own = written.get(from..from + part.len())?;
+            from += part.len() + 1;
+            own.split_once('=')
+        })
         .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
         .collect();
     let driver = if jdbc {
@@ -75,6 +84,41 @@ pub fn parse(text: &str) -> Option<Address> {
         host: host_of(host_part).map(|host| (at, host)),
         parameters,
     })
+}
+
+/// The text with every byte of a placeholder (`${NAME:?message}`, `$(NAME)`, `{{ .name }}`) as `$`.
+fn without_placeholders(text: &str) -> Cow<'_, str> {
+    const PLACEHOLDERS: [(&str, char, char); 3] = [("${", '{', '}'), ("$(", '(', ')'), ("{{", '{', '}')];
+    let mut masked = Cow::Borrowed(text);
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let placeholder = PLACEHOLDERS.iter().find(|(start, ..)| rest.starts_with(start));
+        let end = placeholder.and_then(|(_, open, close)| closing(rest, *open, *close));
+        match end {
+            Some(end) => {
+                masked.to_mut().replace_range(at..at + end, &"$".repeat(end));
+                at += end;
+            }
+            None => at += rest.chars().next().map_or(1, char::len_utf8),
+        }
+    }
+    masked
+}
+
+/// The byte after the bracket that closes the first one of a text.
+fn closing(text: &str, open: char, close: char) -> Option<usize> {
+    let mut depth = 0usize;
+    for (at, c) in text.char_indices() {
+        if c == open {
+            depth += 1;
+        } else if c == close {
+            depth = depth.checked_sub(1)?;
+            if depth == 0 {
+                return Some(at + c.len_utf8());
+            }
+        }
+    }
+    None
 }
 
 /// libpq's `host=db port=5432 dbname=orders`.
@@ -202,6 +246,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_filled_in_later_is_the_only_unknown_part() {
+        for (text, host) in [
+            (
+                "postgresql://app:${DB_PASSWORD:?set it / now}@db:5432/app?pool_size=5",
+                Some("db"),
+            ),
+            ("postgresql://$(USER):$(PASSWORD)@db/app?pool_size=5", Some("db")),
+            (
+                "postgresql://app:{{ .password }}@db/${NAME:-a?b}?pool_size=5",
+                Some("db"),
+            ),
+            (
+                "postgresql://app:${A:-${B:-x@y}}@db/app?user=${U:-a&b}&pool_size=5",
+                Some("db"),
+            ),
+            ("postgresql://app:x@${DB_HOST:-db}:5432/app?pool_size=5", None),
+            ("postgresql://app:x@$(HOST)/app?pool_size=5", None),
+        ] {
+            let address = parse(text).unwrap();
+            assert_eq!(address.host.as_ref().map(|(_, h)| h.as_str()), host, "{text}");
+            if let Some((at, host)) = &address.host {
+                assert!(text[*at..].starts_with(host.as_str()), "{text}");
+            }
+            let size = ("pool_size".to_owned(), "5".to_owned());
+            assert_eq!(address.parameters.last(), Some(&size), "{text}");
+        }
+        // No end, so it is no placeholder.
+        assert_eq!(parse("postgresql://a:${b@db/x").unwrap().host.unwrap().1, "db");
+    }
+
+    #[test]
     fn no_password_is_kept() {
         let kept = format!(
             "{:?}",
@@ -215,7 +290,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(text in "(jdbc:)?(postgres|redis|mysql)?(://)?[a-c:@/?&=\\[\\],;é ]{0,30}") {
+        fn no_text_panics(text in "(jdbc:)?(postgres|redis|mysql)?(://)?[a-c:@/?&=\\[\\],;${}()é ]{0,30}") {
             parse(&text);
         }
     }
