@@ -56,6 +56,16 @@ pub fn read(text: &str, file: FileId) -> Recipe {
     recipe
 }
 
+/// The name of the last stage (`FROM image AS name`).
+pub fn last_stage(text: &str) -> Option<String> {
+    let stages = instructions(text).into_iter().filter_map(|(_, line)| {
+        let mut words = line.split_whitespace().map(str::to_owned);
+        words.next().filter(|word| word.eq_ignore_ascii_case("FROM"))?;
+        Some(words.skip_while(|word| !word.eq_ignore_ascii_case("AS")).nth(1))
+    });
+    stages.last().flatten()
+}
+
 /// Instructions with the bytes at which they begin; a line that ends in `\` is continued.
 fn instructions(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();

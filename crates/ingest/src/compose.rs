@@ -2,6 +2,7 @@
 //! prove nothing for production, so its services are fragments, and if the platform has workloads of a
 //! cluster they are left out altogether ([`settle`]).
 
+pub(crate) mod build;
 pub(crate) mod elsewhere;
 mod interpolate;
 mod recognise;
@@ -67,6 +68,7 @@ fn interpret(node: &Node, place: Place<'_>, parts: &mut Parts) {
     let services = || filled.get("services").into_iter().flat_map(Node::entries);
     let included = elsewhere::included_services(node, place.repo, place.path);
     let laid_with = recognise::laid_with(place.repo, place.path);
+    let built_elsewhere = build::elsewhere(services());
     for (key, service) in services() {
         let owner = Owner::named(&*key.text);
         for (needed, span) in depends_on(service) {
@@ -89,6 +91,7 @@ fn interpret(node: &Node, place: Place<'_>, parts: &mut Parts) {
         secrets(service, &owner, parts);
         parts.secret_literals.extend(secrets_in_commands(service));
         let mut workload = workload(&key.text, key.span, service);
+        build::add(service, &built_elsewhere, place, &mut workload.fields);
         let written = node
             .at("services")
             .and_then(|s| s.get(&key.text)?.get("environment"));
@@ -106,7 +109,7 @@ fn interpret(node: &Node, place: Place<'_>, parts: &mut Parts) {
 }
 
 /// Leaves Compose services out if other workloads show how the platform really runs, and sets how many
-/// processes the others start. Called once all files have been read, before settings are.
+/// processes the others start and where their code is. Called once all files have been read, before settings are.
 pub fn settle(parts: &mut Parts) {
     if parts.workloads.iter().any(|w| w.id.kind != KIND) {
         parts.workloads.retain(|w| w.id.kind != KIND);
@@ -116,11 +119,14 @@ pub fn settle(parts: &mut Parts) {
         if let Some(count) = processes::of(&workload.containers) {
             parts.services.push(Service {
                 name: workload.id.name.clone(),
+                deployment: workload.id.deployment,
                 processes: Some(count),
                 ..Service::default()
             });
         }
     }
+    let built = build::services(&parts.workloads);
+    parts.services.extend(built);
 }
 
 fn workload(name: &str, span: Span, service: &Node) -> Workload {

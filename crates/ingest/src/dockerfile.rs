@@ -2,10 +2,11 @@
 //! connections. For a manifest without a command, the image decides.
 
 use crate::arguments;
+use crate::compose::build;
 use crate::kubernetes::processes;
 use cofferdam_code::dockerfile;
 use cofferdam_model::secrets::SecretLiteral;
-use cofferdam_model::workload::Container;
+use cofferdam_model::workload::{Container, Workload};
 use cofferdam_model::{Environment, Fact, FileId, Owner, ProjectId, Variable, VariableValue, link};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
@@ -88,29 +89,63 @@ pub fn interpret(
     env: &mut Environment,
 ) {
     for dockerfile in dockerfiles {
+        if !holds(dockerfile.path) {
+            continue;
+        }
+        let built = built_from(dockerfile.path, env);
+        // What something builds runs, whatever environment its name has.
         let named = dockerfile.environment;
-        if named.is_some_and(|name| name != env.name) || !holds(dockerfile.path) {
+        if built.is_empty() && named.is_some_and(|name| name != env.name) {
             continue;
         }
         env.secret_literals.extend(dockerfile.secrets.iter().cloned());
-        let Some(at) = owners.find(&dockerfile.owner) else {
-            continue;
-        };
-        let overridden = env.services[at.0]
-            .workloads
-            .iter()
-            .flat_map(|w| &env.workloads[w.0].containers)
-            .any(|c| !c.command.is_empty());
-        if env.services[at.0].processes.is_some() || overridden {
-            continue;
+        for at in services_of(dockerfile, built, owners, env) {
+            let service = &env.services[at];
+            let overridden = (service.workloads.iter())
+                .flat_map(|w| &env.workloads[w.0].containers)
+                .any(|c| !c.command.is_empty());
+            if service.processes.is_some() || overridden {
+                continue;
+            }
+            let mut container = container(dockerfile.text, dockerfile.file);
+            // The platform's settings override the image's own.
+            for (name, variable) in &service.variables {
+                container.variables.insert(name.clone(), variable.clone());
+            }
+            env.services[at].processes = processes::of(&[container]);
         }
-        let mut container = container(dockerfile.text, dockerfile.file);
-        // The platform's settings override the image's own.
-        for (name, variable) in &env.services[at.0].variables {
-            container.variables.insert(name.clone(), variable.clone());
-        }
-        env.services[at.0].processes = processes::of(&[container]);
     }
+}
+
+/// The services of Compose that are built from a Dockerfile.
+fn built_from(path: &Path, env: &Environment) -> Vec<usize> {
+    let is_built = |at: &usize| workloads(*at, env).any(|w| build::is_from(w, path));
+    (0..env.services.len()).filter(is_built).collect()
+}
+
+/// The services that run the image of a Dockerfile: those that are `built` from it, else the one with its name.
+fn services_of(
+    dockerfile: &Dockerfile<'_>,
+    built: Vec<usize>,
+    owners: &link::Owners,
+    env: &Environment,
+) -> Vec<usize> {
+    if built.is_empty() {
+        // What is built from another file is not built from this one.
+        let found = owners.find(&dockerfile.owner).map(|id| id.0);
+        let is_open = |at: &usize| !workloads(*at, env).any(build::has_dockerfile);
+        return found.filter(is_open).into_iter().collect();
+    }
+    // Only the last stage is read.
+    let last = dockerfile::last_stage(dockerfile.text);
+    let is_last = |target: &str| last.as_deref() == Some(target);
+    let runs_last = |at: &usize| workloads(*at, env).filter_map(build::target).all(is_last);
+    built.into_iter().filter(runs_last).collect()
+}
+
+fn workloads(service: usize, env: &Environment) -> impl Iterator<Item = &Workload> {
+    let ids = env.services[service].workloads.iter();
+    ids.map(|id| &env.workloads[id.0])
 }
 
 /// The owner of a Dockerfile, by its directory, or by the name before its ending (`backend.Dockerfile`); with
@@ -131,8 +166,11 @@ fn owner_of(path: &Path) -> Option<(Owner, Option<&'static str>)> {
         let environment = environment::of_name(stem);
         let owner = stem
             .split('.')
-            .find(|word| environment::canonical(word).is_none())?;
-        return Some((Owner::in_directory(PathBuf::from(owner)), environment));
+            .find(|word| environment::canonical(word).is_none());
+        // `prod.Dockerfile` names no service.
+        let beside = || path.parent().unwrap_or(Path::new(""));
+        let directory = owner.map_or_else(beside, Path::new);
+        return Some((Owner::in_directory(directory), environment));
     }
     let rest = lower.strip_prefix("dockerfile")?;
     let environment = environment::of_name(rest);

@@ -1,0 +1,143 @@
+//! What a Compose service is built from: its code is in the directory that `build` names, whatever the directory is
+//! called.
+
+use super::KIND;
+use crate::context::Place;
+use cofferdam_model::workload::Workload;
+use cofferdam_model::{DeploymentId, Fact, Service, Span, Texts, link};
+use cofferdam_syntax::repo::normalise;
+use cofferdam_syntax::tree::{Key, Node};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The field of a workload with the directory of its code, below the root.
+const DIRECTORY: &str = "build directory";
+/// The field with its Dockerfile, below the root.
+const DOCKERFILE: &str = "build dockerfile";
+/// The field with the stage of the Dockerfile that it runs.
+const TARGET: &str = "build target";
+
+/// Directories of Dockerfiles that are beside the code and not around it.
+const OF_DOCKERFILES: &[&str] = &[
+    "docker",
+    "dockerfiles",
+    "build",
+    "deploy",
+    "compose",
+    "ci",
+    "images",
+];
+
+/// Adds what the service is built from, as far as it is here. `others` are services that are built elsewhere: a directory
+/// with such a name is their code.
+pub(super) fn add(service: &Node, others: &[&str], place: Place<'_>, fields: &mut Texts) {
+    let Some(build) = service.get("build") else { return };
+    let written = build.as_str().or_else(|| match build.get("context") {
+        Some(context) => context.as_str(),
+        None => build.as_map().map(|_| "."),
+    });
+    let Some(context) = written.and_then(|written| below(place.path.parent(), written)) else {
+        return;
+    };
+    let mut set = |name: &str, text: String, span: Span| {
+        fields.insert(name.to_owned(), Fact::declared(text, span));
+    };
+    let mut directory = context.clone();
+    if build.get("dockerfile_inline").is_none() {
+        let named = build.get("dockerfile");
+        let path = match named {
+            Some(node) => node.as_str().and_then(|written| below(Some(&context), written)),
+            None => Some(context.join("Dockerfile")),
+        };
+        let Some(path) = path else { return };
+        let own = path.parent().unwrap_or(Path::new(""));
+        // One context for many services: the code is where the Dockerfile is.
+        let parts = own.strip_prefix(&context).unwrap_or(Path::new(""));
+        let is_of_code = |part: &str| !part.starts_with('.') && !OF_DOCKERFILES.contains(&part);
+        if parts.iter().filter_map(|part| part.to_str()).all(is_of_code) && own.starts_with(&context) {
+            directory = own.to_path_buf();
+        }
+        set(
+            DOCKERFILE,
+            path.display().to_string(),
+            named.unwrap_or(build).span,
+        );
+    }
+    let is_around = |name: &&str| place.repo.has_directory(&directory.join(name));
+    if !others.iter().any(is_around) {
+        set(DIRECTORY, directory.display().to_string(), build.span);
+    }
+    if let Some((target, span)) = build
+        .get("target")
+        .and_then(|node| Some((node.as_str()?, node.span)))
+    {
+        set(TARGET, target.to_owned(), span);
+    }
+}
+
+/// The services that run an image of the platform's own which is not built here.
+pub(super) fn elsewhere<'n>(services: impl Iterator<Item = (&'n Key, &'n Node)>) -> Vec<&'n str> {
+    let is_own = |name: &str, service: &Node| {
+        let image = service.get("image").and_then(Node::as_str).unwrap_or_default();
+        let image = image.rsplit('/').next().unwrap_or_default();
+        let image = image.split([':', '@']).next().unwrap_or_default();
+        service.get("build").is_none() && !link::is_bought_in(image) && !link::is_bought_in(name)
+    };
+    let all = services.filter(|(key, service)| is_own(&key.text, service));
+    all.map(|(key, _)| &*key.text).collect()
+}
+
+/// A path below the root; `None` for an address, or a path that is not here.
+fn below(from: Option<&Path>, written: &str) -> Option<PathBuf> {
+    let is_address = written.contains("://") || written.starts_with("git@") || written.contains('$');
+    let path = normalise(&from.unwrap_or(Path::new("")).join(written));
+    (!is_address && !path.is_absolute() && !path.starts_with("..")).then_some(path)
+}
+
+/// Whether a workload is built from this Dockerfile.
+pub(crate) fn is_from(workload: &Workload, dockerfile: &Path) -> bool {
+    field(workload, DOCKERFILE).is_some_and(|path| Path::new(path) == dockerfile)
+}
+
+/// Whether the Dockerfile of a workload is known.
+pub(crate) fn has_dockerfile(workload: &Workload) -> bool {
+    field(workload, DOCKERFILE).is_some()
+}
+
+/// The stage of its Dockerfile that a workload runs, if it is not the last one by default.
+pub(crate) fn target(workload: &Workload) -> Option<&str> {
+    field(workload, TARGET)
+}
+
+fn field<'w>(workload: &'w Workload, name: &str) -> Option<&'w str> {
+    workload.fields.get(name).map(|fact| fact.value.as_str())
+}
+
+/// The services that each directory of code belongs to. Of several that are built from one directory, it is the one that
+/// leaves the command to the image; otherwise none of them in particular.
+pub(super) fn services(workloads: &[Workload]) -> Vec<Service> {
+    type Built<'w> = BTreeMap<(Option<DeploymentId>, &'w str), Vec<&'w Workload>>;
+    let mut of_directory: Built<'_> = BTreeMap::new();
+    for workload in workloads.iter().filter(|w| w.id.kind == KIND) {
+        if let Some(directory) = field(workload, DIRECTORY) {
+            let key = (workload.id.deployment, directory);
+            of_directory.entry(key).or_default().push(workload);
+        }
+    }
+    let runs_the_image = |workload: &&Workload| workload.containers.iter().all(|c| c.command.is_empty());
+    let mut found = Vec::new();
+    for ((deployment, directory), built) in of_directory {
+        let own: Vec<&Workload> = built.iter().copied().filter(runs_the_image).collect();
+        let owner = match (built.as_slice(), own.as_slice()) {
+            ([one], _) | (_, [one]) => *one,
+            _ => continue,
+        };
+        found.push(Service {
+            name: owner.id.name.clone(),
+            deployment,
+            directories: vec![PathBuf::from(directory)],
+            ..Service::default()
+        });
+    }
+    found
+}
