@@ -5,7 +5,9 @@
 pub(crate) mod build;
 pub(crate) mod elsewhere;
 mod interpolate;
+mod merge;
 mod recognise;
+pub(crate) mod stacks;
 
 use crate::context::Place;
 use crate::facts::NodeFacts as _;

@@ -95,7 +95,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// Names of the files that Compose reads where nobody names one.
-const BASES: &[&str] = &[
+pub(super) const BASES: &[&str] = &[
     "compose.yaml",
     "compose.yml",
     "docker-compose.yaml",

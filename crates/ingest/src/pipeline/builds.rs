@@ -1,5 +1,6 @@
 //! What deploy tools make of the files, and where each tree of it holds: the first stage after reading.
 
+use super::composed::Composed;
 use super::declared::Declared;
 use super::manifests::{self, Roots};
 use super::naming::{
@@ -131,10 +132,12 @@ impl<'a> Sources<'a> {
             },
         );
         manifests.rename(|name| stated.environment_name(name));
+        let composed = Composed::of((repo, &projects), &plain, &commands.compose, &file_environments);
         let dockerfiles = dockerfile::find(repo, &|path| projects.of_path(path));
         Sources {
             skaffold: Skaffold::read(repo, &projects),
             plain,
+            composed,
             manifests,
             of_builds,
             variants,

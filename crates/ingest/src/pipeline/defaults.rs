@@ -38,6 +38,7 @@ pub(super) fn values(sources: &Sources<'_>) -> BTreeSet<Span> {
         let places = by_values(text).into_iter().chain(containers_by_values(text));
         found.extend(places.map(|range| Span::new(id, range.start, range.end)));
     }
+    found.extend(&sources.composed.overridden);
     let own = sources.repo.yaml.iter();
     for (path, stream) in own.filter(|(path, _)| !sources.repo.links.contains_key(*path)) {
         for document in stream.documents.iter().filter(|d| compose::is_compose(d, path)) {

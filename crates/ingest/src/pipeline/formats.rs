@@ -154,6 +154,10 @@ pub(super) static FORMATS: &[Format] = &[
         }),
     },
     Format {
+        name: "Compose",
+        reads: Reads::Together(|sources| sources.composed.files().collect()),
+    },
+    Format {
         name: cloud_run::FORMAT,
         reads: Reads::Together(|sources| sources.deploys.iter().map(|d| d.path.as_path()).collect()),
     },

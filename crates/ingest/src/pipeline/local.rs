@@ -32,7 +32,8 @@ pub(super) fn of(
             .is_none_or(environment::is_before_production);
         if is_compose && is_local && on_clusters.contains(&piece.holder.project) {
             ids.insert(id);
-            files.extend(sources.repo.files.get(piece.path));
+            let with = sources.composed.with(piece.path).chain([piece.path]);
+            files.extend(with.filter_map(|path| sources.repo.files.get(path)));
         }
     }
     (ids, files)

@@ -14,6 +14,7 @@
 mod apart;
 mod app_of_apps;
 mod builds;
+mod composed;
 mod declared;
 mod defaults;
 mod elsewhere;

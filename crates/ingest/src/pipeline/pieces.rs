@@ -1,5 +1,6 @@
 //! Every tree with the place it holds in, and the deployments that these are.
 
+use super::composed::Judged;
 use super::sources::{Holder, Piece, Plain, Sources};
 use crate::scope;
 use crate::{compose, kubernetes};
@@ -181,7 +182,14 @@ impl<'a> Found<'a> {
             places,
         ) in placed
         {
+            if sources.composed.takes(path) {
+                continue;
+            }
             for place in places {
+                if let Some(judged) = sources.composed.of_path(path) {
+                    self.composed(sources, judged, (place, completeness));
+                    continue;
+                }
                 let nodes = place.documents.map_or(documents, Vec::as_slice);
                 for node in nodes {
                     let deployment = self.of_document(sources, node, &place);
@@ -196,6 +204,37 @@ impl<'a> Found<'a> {
                     });
                 }
             }
+        }
+    }
+
+    /// What Compose files say that are laid over one another.
+    fn composed(
+        &mut self,
+        sources: &'a Sources<'a>,
+        judged: &'a [Judged],
+        (place, completeness): (FilePlace<'a>, Completeness),
+    ) {
+        for one in judged {
+            let mut holder = place.holder;
+            holder.environment = one.environment.as_deref().or(holder.environment);
+            holder.variant = one.variant.as_ref().or(holder.variant);
+            let key = Shared {
+                kind: DeploymentKind::Compose,
+                project: holder.project,
+                environment: holder.environment,
+                cluster: holder.cluster,
+                root: match &one.root {
+                    Some(root) => root,
+                    None => compose_root(sources, place.path),
+                },
+            };
+            holder.deployment = Some(self.deployments.shared(key, Some(&place)));
+            self.pieces.push(Piece {
+                holder,
+                path: place.path,
+                completeness,
+                node: &one.stack.document,
+            });
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the deploy tools made of the files, as the later stages see it.
 
+use super::composed::Composed;
 use super::manifests::{Directories, Roots};
 use super::unused;
 use super::variants::{Variant, Variants};
@@ -85,6 +86,8 @@ pub(super) struct Sources<'a> {
     pub(super) directories: Directories,
     /// Files that no tool takes.
     pub(super) plain: Vec<Plain<'a>>,
+    /// Compose files that are laid over one another.
+    pub(super) composed: Composed,
     /// Where deployments of other plain manifests begin.
     pub(super) manifests: Roots,
     /// What applications say of the builds that they deploy, by directory.
@@ -219,7 +222,8 @@ impl Sources<'_> {
 /// The deployments that are variants.
 pub(super) fn variant_deployments(sources: &Sources<'_>, all: &[Deployment]) -> BTreeSet<DeploymentId> {
     let ids = (0..).map(DeploymentId).zip(all);
-    let is_variant = |root: &Path| sources.variants.of_path(root).is_some();
+    let is_variant =
+        |root: &Path| sources.variants.of_path(root).is_some() || sources.composed.is_variant(root);
     ids.filter(|(_, deployment)| is_variant(&deployment.root))
         .map(|(id, _)| id)
         .collect()

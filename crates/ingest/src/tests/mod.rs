@@ -5,6 +5,7 @@ mod app_of_apps;
 mod argo_built;
 mod argo_overrides;
 mod chains;
+mod composed;
 mod elsewhere;
 mod environments;
 mod evidence;

@@ -177,12 +177,15 @@ fn a_compose_file_is_a_deployment_with_or_without_overrides() {
         ("compose.load.yaml", &*b),
     ];
     assert_eq!(deployments(&files), ["Compose ", "Compose compose.load.yaml"]);
-    let mut named = files.to_vec();
-    named.push((
+    let command = (
         "up.sh",
         "docker compose -f compose.yaml -f compose.load.yaml up\n",
-    ));
-    assert_eq!(deployments(&named), ["Compose "]);
+    );
+    assert_eq!(deployments(&[files[0], files[2], command]), ["Compose "]);
+    // With the command, Docker does not take the override: either one runs or the other.
+    let mut named = files.to_vec();
+    named.push(command);
+    assert_eq!(deployments(&named), ["Compose ", "Compose compose.load.yaml"]);
     let others = [
         ("one.yaml", &*a),
         ("two.yaml", &*b),
