@@ -58,12 +58,12 @@ pub fn read(text: &str, file: FileId) -> Recipe {
 
 /// The name of the last stage (`FROM image AS name`).
 pub fn last_stage(text: &str) -> Option<String> {
-    let stages = instructions(text).into_iter().filter_map(|(_, line)| {
+    let mut stages = instructions(text).into_iter().filter_map(|(_, line)| {
         let mut words = line.split_whitespace().map(str::to_owned);
         words.next().filter(|word| word.eq_ignore_ascii_case("FROM"))?;
         Some(words.skip_while(|word| !word.eq_ignore_ascii_case("AS")).nth(1))
     });
-    stages.last().flatten()
+    stages.next_back().flatten()
 }
 
 /// Instructions with the bytes at which they begin; a line that ends in `\` is continued.

@@ -19,6 +19,8 @@ const OVERRIDES: &[&str] = &[
 
 /// The most files that one stack has: more are a mistake of a generator.
 const MAX_FILES: usize = 16;
+/// The most stacks of one file that are judged: each is an environment or variant with everything else in it.
+const MAX_STACKS: usize = 8;
 
 /// Files of which each is laid over the one before it.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,6 +136,7 @@ impl Lists {
                 judged.push(files.clone());
             }
         }
+        judged.truncate(MAX_STACKS);
         judged
     }
 }

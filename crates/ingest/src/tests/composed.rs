@@ -11,7 +11,9 @@ fn platform(files: &[(&str, &str)]) -> Platform {
 const BASE: &str = "services:\n  shop:\n    image: r.io/acme/shop:1\n    environment: {DB_HOST: store, DB_POOL_SIZE: '40'}\n    deploy: {replicas: 6}\n  store:\n    image: postgres:16\n    command: [postgres, -c, max_connections=150]\n";
 
 /// What decides how many connections are wanted and available: replicas, size of the pool, limit.
-fn figures(env: &Environment) -> (Option<u32>, Option<u32>, Option<u32>) {
+type Figures = (Option<u32>, Option<u32>, Option<u32>);
+
+fn figures(env: &Environment) -> Figures {
     let shop = env.workloads.iter().find(|w| w.id.name == "shop");
     let replicas = shop.and_then(|w| Some(w.replicas.as_ref()?.value));
     let pool = env.pools.first().and_then(|p| Some(p.size.as_ref()?.value));
@@ -22,7 +24,7 @@ fn figures(env: &Environment) -> (Option<u32>, Option<u32>, Option<u32>) {
     (replicas, pool, limit)
 }
 
-fn all(platform: &Platform) -> Vec<(String, (Option<u32>, Option<u32>, Option<u32>))> {
+fn all(platform: &Platform) -> Vec<(String, Figures)> {
     let environments = platform.environments.iter();
     environments
         .map(|env| {
@@ -173,8 +175,11 @@ fn beside_a_cluster_one_stack_is_enough() {
     assert_eq!(read.environments[0].workloads.len(), 1);
 }
 
+/// The processes of each service.
+type Processes = Vec<(String, Option<u32>)>;
+
 /// The processes of each service, and the owner of each call.
-fn built(files: &[(&str, &str)]) -> (Vec<(String, Option<u32>)>, Vec<Option<String>>) {
+fn built(files: &[(&str, &str)]) -> (Processes, Vec<Option<String>>) {
     let read = platform(files);
     let env = &read.environments[0];
     let services = env.services.iter();
