@@ -15,6 +15,7 @@ mod resolved;
 mod sections;
 mod stores;
 
+use crate::compose::build::Shared;
 use cofferdam_model::Environment;
 use cofferdam_model::link::Owners;
 use found::Parts;
@@ -30,8 +31,10 @@ impl<'m> Project<'m> {
     pub fn interpret(&self, env: &mut Environment, owners: &Owners, holds: &dyn Fn(&Path) -> bool) {
         let mut parts = Parts::default();
         let mut sections = Vec::new();
+        let shared = Shared::of(&env.workloads);
         for module in self.services().filter(|m| holds(&m.path)) {
-            for owner in self.owners(module, owners) {
+            let built = shared.owners(&module.path);
+            for owner in built.unwrap_or_else(|| self.owners(module, owners)) {
                 let service = owners.find(&owner).map(|id| env.service(id));
                 let mut reading = Reading {
                     project: self,

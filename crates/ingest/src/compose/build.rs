@@ -4,7 +4,7 @@
 use super::KIND;
 use crate::context::Place;
 use cofferdam_model::workload::Workload;
-use cofferdam_model::{DeploymentId, Fact, Service, Span, Texts, link};
+use cofferdam_model::{DeploymentId, Fact, Owner, Service, Span, Texts, link};
 use cofferdam_syntax::repo::normalise;
 use cofferdam_syntax::tree::{Key, Node};
 use std::collections::BTreeMap;
@@ -113,31 +113,91 @@ fn field<'w>(workload: &'w Workload, name: &str) -> Option<&'w str> {
     workload.fields.get(name).map(|fact| fact.value.as_str())
 }
 
-/// The services that each directory of code belongs to. Of several that are built from one directory, it is the one that
-/// leaves the command to the image; otherwise none of them in particular.
-pub(super) fn services(workloads: &[Workload]) -> Vec<Service> {
-    type Built<'w> = BTreeMap<(Option<DeploymentId>, &'w str), Vec<&'w Workload>>;
-    let mut of_directory: Built<'_> = BTreeMap::new();
+/// Words of commands that run once, or that do none of the work of the code.
+const ASIDE: &[&str] = &[
+    "migrate",
+    "collectstatic",
+    "createsuperuser",
+    "alembic",
+    "shell",
+    "pytest",
+    "test",
+    "beat",
+    "flower",
+];
+
+/// The workloads whose code is in each directory of each deployment. Of several that are built from one directory, it is the
+/// one that leaves the command to the image; otherwise all whose command is not something else.
+fn by_directory(workloads: &[Workload]) -> BTreeMap<(&Path, Option<DeploymentId>), Vec<&Workload>> {
+    let mut found: BTreeMap<_, Vec<&Workload>> = BTreeMap::new();
     for workload in workloads.iter().filter(|w| w.id.kind == KIND) {
         if let Some(directory) = field(workload, DIRECTORY) {
-            let key = (workload.id.deployment, directory);
-            of_directory.entry(key).or_default().push(workload);
+            let key = (Path::new(directory), workload.id.deployment);
+            found.entry(key).or_default().push(workload);
         }
     }
-    let runs_the_image = |workload: &&Workload| workload.containers.iter().all(|c| c.command.is_empty());
-    let mut found = Vec::new();
-    for ((deployment, directory), built) in of_directory {
-        let own: Vec<&Workload> = built.iter().copied().filter(runs_the_image).collect();
-        let owner = match (built.as_slice(), own.as_slice()) {
-            ([one], _) | (_, [one]) => *one,
-            _ => continue,
-        };
-        found.push(Service {
-            name: owner.id.name.clone(),
-            deployment,
-            directories: vec![PathBuf::from(directory)],
-            ..Service::default()
-        });
+    let words = |workload: &Workload| -> Vec<String> {
+        let commands = workload.containers.iter().flat_map(|c| &c.command);
+        let words = commands.flat_map(|part| part.value.split_whitespace());
+        words.map(str::to_owned).collect()
+    };
+    for built in found.values_mut().filter(|built| built.len() > 1) {
+        let runs_the_image = |workload: &&Workload| words(workload).is_empty();
+        let is_aside =
+            |workload: &&Workload| words(workload).iter().any(|word| ASIDE.contains(&word.as_str()));
+        if built.iter().filter(|workload| runs_the_image(workload)).count() == 1 {
+            built.retain(runs_the_image);
+        } else if !built.iter().all(|workload| is_aside(workload)) {
+            built.retain(|workload| !is_aside(workload));
+        }
     }
     found
+}
+
+/// The services of which each is alone built from a directory.
+pub(super) fn services(workloads: &[Workload]) -> Vec<Service> {
+    let mut found = Vec::new();
+    for ((directory, deployment), built) in by_directory(workloads) {
+        if let [one] = built.as_slice() {
+            found.push(Service {
+                name: one.id.name.clone(),
+                deployment,
+                directories: vec![directory.to_path_buf()],
+                ..Service::default()
+            });
+        }
+    }
+    found
+}
+
+/// Directories of code with their services, which may be several.
+#[derive(Debug, Default)]
+pub(crate) struct Shared(BTreeMap<PathBuf, Vec<Owner>>);
+
+impl Shared {
+    /// Those of an environment's workloads.
+    pub(crate) fn of(workloads: &[Workload]) -> Shared {
+        let mut found: BTreeMap<PathBuf, Vec<Owner>> = BTreeMap::new();
+        for ((directory, _), built) in by_directory(workloads) {
+            let owners: Vec<Owner> = built.iter().map(|workload| workload.owner.clone()).collect();
+            let known = found.entry(directory.to_path_buf()).or_default();
+            // Of two deployments, the one that says most exactly whose it is.
+            if known.is_empty() || owners.len() < known.len() {
+                *known = owners;
+            }
+        }
+        Shared(found)
+    }
+
+    /// The owners of a file of code, if there are several.
+    pub(crate) fn owners(&self, path: &Path) -> Option<Vec<Owner>> {
+        let directory = path.parent().unwrap_or(Path::new(""));
+        let owners = directory.ancestors().find_map(|above| self.0.get(above));
+        let with_place = |owner: &Owner| Owner {
+            directory: Some(directory.to_path_buf()),
+            ..owner.clone()
+        };
+        let several = owners.filter(|owners| owners.len() > 1);
+        several.map(|owners| owners.iter().map(with_place).collect())
+    }
 }

@@ -250,13 +250,34 @@ fn code_that_several_services_are_built_from_is_the_ones_that_runs_the_image() {
     let (services, calls) = read(&compose("", ", command: celery worker"));
     assert_eq!((of(&services, "web"), of(&services, "worker")), (Some(3), None));
     assert_eq!(calls, [Some("web".to_owned())]);
-    // Both run the image, so each has its processes, and the code is neither's in particular.
+    // Both run the image, so that each has its processes and its code.
     let (services, calls) = read(&compose("", ""));
     assert_eq!(
         (of(&services, "web"), of(&services, "worker")),
         (Some(3), Some(3))
     );
-    assert!(!calls.contains(&Some("web".to_owned())) && !calls.contains(&Some("worker".to_owned())));
+    let both = [Some("web".to_owned()), Some("worker".to_owned())];
+    assert_eq!(calls, both);
+    // Each has a command of its own.
+    let (_, calls) = read(&compose(
+        ", command: uvicorn main:app",
+        ", command: celery worker",
+    ));
+    assert_eq!(calls, both);
+    // A migration is not what serves.
+    let (_, calls) = read(&compose(
+        ", command: uvicorn main:app",
+        ", command: python manage.py migrate",
+    ));
+    assert_eq!(calls, [Some("web".to_owned())]);
+    // No service that is built elsewhere gets it.
+    let compose = "services:\n  web: {build: ., command: gunicorn a}\n  worker: {build: ., command: celery b}\n  ledger: {image: r.io/acme/ledger}\n";
+    let (_, calls) = built(&[
+        ("compose.yaml", compose),
+        ("main.py", CODE),
+        ("Dockerfile", RECIPE),
+    ]);
+    assert_eq!(calls, both);
 }
 
 #[test]
