@@ -147,7 +147,7 @@ fn by_directory(workloads: &[Workload]) -> BTreeMap<(&Path, Option<DeploymentId>
             |workload: &&Workload| words(workload).iter().any(|word| ASIDE.contains(&word.as_str()));
         if built.iter().filter(|workload| runs_the_image(workload)).count() == 1 {
             built.retain(runs_the_image);
-        } else if !built.iter().all(|workload| is_aside(workload)) {
+        } else if !built.iter().all(is_aside) {
             built.retain(|workload| !is_aside(workload));
         }
     }
