@@ -23,7 +23,7 @@ use crate::variable::Variables;
 use crate::workload::{ConfigObject, ContainerDefaults, ObjectId, ServicePort, Workload};
 use cofferdam_syntax::{SourceMap, Span};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Everything known about a platform.
@@ -63,12 +63,21 @@ pub struct Environment {
     pub name: String,
     /// The project of the environment.
     pub project: ProjectId,
+    /// The directory of the project. Its name, and those above it, mean nothing.
+    pub root: PathBuf,
     /// The cluster, if the deployments of this environment name several.
     pub cluster: Option<String>,
     /// The variant that is judged here, where only one of several can be installed.
     pub variant: Option<String>,
     /// Its parts.
     pub parts: Parts,
+}
+
+impl Environment {
+    /// The owner's name for a report: its service, otherwise the name or directory of its place.
+    pub fn owner_name(&self, owner: &Owner) -> String {
+        self.parts.owner_name(owner, &self.root)
+    }
 }
 
 impl std::ops::Deref for Environment {
@@ -423,16 +432,16 @@ impl Parts {
         owner.service.map(|id| self.service(id))
     }
 
-    /// The owner's name for a report: its service, otherwise the name or directory of its place.
-    pub fn owner_name(&self, owner: &Owner) -> String {
+    /// The owner's name for a report, in a project of this directory.
+    pub(crate) fn owner_name(&self, owner: &Owner, root: &Path) -> String {
         match self.owner_service(owner) {
             Some(service) => service.name.clone(),
             None => owner
                 .name
                 .clone()
-                .or_else(|| match owner.directory.as_ref()?.display().to_string() {
-                    at_the_root if at_the_root.is_empty() => Some("the code at the root".to_owned()),
-                    directory => Some(directory),
+                .or_else(|| match owner.directory.as_ref()? {
+                    directory if directory == root => Some("the code at the root".to_owned()),
+                    directory => Some(directory.display().to_string()),
                 })
                 .unwrap_or_else(|| "a service that no file names".to_owned()),
         }

@@ -131,8 +131,11 @@ impl<'m> Project<'m> {
         if let Some(root) = directory.ancestors().find(|d| self.roots.contains(*d)) {
             return Owner::in_directory(root);
         }
-        let outer = directory.iter().take_while(|p| is_one_of(p, HOMES)).count();
-        Owner::in_directory(directory.iter().take(outer + 1).collect::<PathBuf>())
+        let top = owners.root();
+        let inside = directory.strip_prefix(top).unwrap_or(directory);
+        let outer = inside.iter().take_while(|p| is_one_of(p, HOMES)).count();
+        let outermost: PathBuf = inside.iter().take(outer + 1).collect();
+        Owner::in_directory(top.join(outermost))
     }
 
     /// Names of environments that are sections in the code (`"staging": {…}`).

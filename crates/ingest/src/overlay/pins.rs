@@ -60,10 +60,7 @@ impl Selector {
             }
             None => What::Keys(what.split('.').map(str::to_owned).collect()),
         };
-        Ok(Selector {
-            paths: glob,
-            what,
-        })
+        Ok(Selector { paths: glob, what })
     }
 }
 

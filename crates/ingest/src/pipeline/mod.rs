@@ -234,6 +234,7 @@ fn environments(
             Environment {
                 name: universe.name.clone(),
                 project: universe.project,
+                root: sources.projects.get(universe.project).root.clone(),
                 cluster: universe.cluster.clone(),
                 variant: universe.variant.clone(),
                 parts,

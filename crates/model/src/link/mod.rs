@@ -44,5 +44,5 @@ pub fn link(env: &mut Environment) {
     members::merge(env);
     scale::link(env);
     stores::link(env);
-    topics::link(&mut env.parts);
+    topics::link(&mut env.parts, &env.root);
 }

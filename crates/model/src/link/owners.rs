@@ -163,7 +163,10 @@ fn undescribed(env: &Environment) -> Vec<Service> {
         if owner.service.is_some() {
             continue;
         }
-        let directory = owner.directory.as_deref().and_then(home);
+        let directory = owner.directory.as_deref().and_then(|directory| {
+            let (name, path) = home(within(&env.root, directory))?;
+            Some((name, env.root.join(path)))
+        });
         let name = match (&owner.name, &directory) {
             (Some(name), _) => name.clone(),
             (None, Some((name, _))) => name.clone(),
@@ -185,7 +188,12 @@ fn undescribed(env: &Environment) -> Vec<Service> {
     found.into_values().collect()
 }
 
-/// The service of a directory of code, by its path alone: the child of a directory of services, otherwise the
+/// A directory as its project sees it.
+fn within<'p>(root: &Path, directory: &'p Path) -> &'p Path {
+    directory.strip_prefix(root).unwrap_or(directory)
+}
+
+/// The service of a directory of code, by its path in its project alone: the child of a directory of services, otherwise the
 /// deepest significant part. Returned with its path.
 fn home(directory: &Path) -> Option<(String, PathBuf)> {
     let parts: Vec<&str> = directory.iter().filter_map(|p| p.to_str()).collect();
@@ -224,6 +232,8 @@ pub struct Owners {
     affixes: Affixes,
     /// The only service that can contain code of the platform's own, if there is exactly one.
     only: Option<ServiceId>,
+    /// The directory of the project.
+    root: PathBuf,
 }
 
 impl Owners {
@@ -242,6 +252,7 @@ impl Owners {
             directories: HashMap::default(),
             affixes: Affixes::new(&env.name, env.services.iter().map(|s| s.name.as_str())),
             only: None,
+            root: env.root.clone(),
         };
         let mut own = 0usize;
         for (at, service) in env.services.iter().enumerate() {
@@ -301,6 +312,11 @@ impl Owners {
         index
     }
 
+    /// The directory of the project.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The service of `owner`, in the environment from which the index was made, as long as its services do
     /// not change.
     pub fn find(&self, owner: &Owner) -> Option<ServiceId> {
@@ -343,7 +359,8 @@ impl Owners {
         }
         let directory = owner.directory.as_deref().unwrap_or(Path::new(""));
         self.by_directory(directory, owner.home()).or_else(|| {
-            let only = self.only.filter(|_| owner.name.is_none() && !has_home(directory));
+            let is_of_another = has_home(within(&self.root, directory));
+            let only = self.only.filter(|_| owner.name.is_none() && !is_of_another);
             only.map(|id| (id, Linked::Similar))
         })
     }
@@ -370,6 +387,7 @@ impl Owners {
         if let Some(stated) = directory.ancestors().find_map(|d| self.directories.get(d)) {
             return Some((*stated, Linked::Named));
         }
+        let directory = within(&self.root, directory);
         let parts = || directory.iter().filter_map(|p| p.to_str()).rev();
         let telling = parts().filter(|p| !is_common(p)).find_map(|part| {
             let named = self

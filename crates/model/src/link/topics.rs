@@ -7,11 +7,12 @@ use crate::platform::Parts;
 use crate::source::{Fact, Source};
 use cofferdam_syntax::hash::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// Links consumers to declared topics and records every name that is not declared. If no file declares any
 /// topic, topics are created elsewhere and no name is missing. Topics declared by a person are not a complete
 /// list, so only a name that differs from one of them by a slip is reported.
-pub(super) fn link(parts: &mut Parts) {
+pub(super) fn link(parts: &mut Parts, root: &Path) {
     if parts.topics.is_empty() {
         return;
     }
@@ -32,7 +33,7 @@ pub(super) fn link(parts: &mut Parts) {
         .all(|t| matches!(t.name.source, Source::Stated(_)));
     // By subject and name, so that a repeated name is reported once.
     let mut missing: BTreeMap<(String, String), Fact<String>> = BTreeMap::new();
-    for (subject, topic) in named(parts) {
+    for (subject, topic) in named(parts, root) {
         if !ids.contains_key(topic.value.as_str()) && is_one_name(&topic.value) {
             missing
                 .entry((subject, topic.value.clone()))
@@ -84,18 +85,18 @@ fn only_topic(parts: &mut Parts) {
 }
 
 /// The objects that name each topic.
-fn named(parts: &Parts) -> Vec<(String, &Fact<String>)> {
+fn named<'p>(parts: &'p Parts, root: &Path) -> Vec<(String, &'p Fact<String>)> {
     let mut all = Vec::new();
     for consumer in &parts.consumers {
         let subject = match &consumer.group {
             Some(group) => format!("consumer group {}", group.value),
-            None => format!("consumer of {}", parts.owner_name(&consumer.owner)),
+            None => format!("consumer of {}", parts.owner_name(&consumer.owner, root)),
         };
         let topics = consumer.topics.iter().chain(&consumer.dead_letter);
         all.extend(topics.map(|t| (subject.clone(), t)));
     }
     for producer in &parts.producers {
-        let subject = format!("producer of {}", parts.owner_name(&producer.owner));
+        let subject = format!("producer of {}", parts.owner_name(&producer.owner, root));
         all.extend(producer.topics.iter().map(|t| (subject.clone(), t)));
     }
     for autoscaler in &parts.autoscalers {

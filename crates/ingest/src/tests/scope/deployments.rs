@@ -292,3 +292,41 @@ fn databases_of_one_name_in_two_deployments_are_two() {
         [Some(100)]
     );
 }
+
+#[test]
+fn the_directory_of_a_project_names_no_service() {
+    let deployment = |name: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {{template: {{spec: {{containers: [{{name: {name}, image: 'x/{name}:1'}}]}}}}}}\n"
+        )
+    };
+    let (a, b) = (deployment("orders"), deployment("billing"));
+    let code = "import requests\nrequests.get('http://flags/all')\n";
+    let services = |top: &str| {
+        let files = [
+            ("k8s/orders.yaml", a.as_str()),
+            ("k8s/billing.yaml", &b),
+            ("services/common/flags.py", code),
+            ("services/mailer/main.py", code),
+            ("main.py", code),
+        ];
+        let paths: Vec<String> = files.iter().map(|(path, _)| format!("{top}{path}")).collect();
+        let files: Vec<(&str, &str)> = paths
+            .iter()
+            .map(String::as_str)
+            .zip(files.map(|(_, text)| text))
+            .collect();
+        let platform = platform(&files);
+        let env = &platform.environments[0];
+        let names = env.services.iter().map(|service| service.name.clone());
+        let calls = env
+            .calls
+            .iter()
+            .map(|call| env.owner_name(&call.owner).replace(top, ""));
+        names.chain(calls).collect::<Vec<String>>()
+    };
+    let own = services("");
+    assert!(own.contains(&"mailer".to_owned()), "{own:?}");
+    assert_eq!(services("platform/"), own);
+    assert_eq!(services("a/b/"), own);
+}
