@@ -94,10 +94,13 @@ impl Variables {
             .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
             .unwrap_or(written.len());
         let (name, rest) = written.split_at(end);
+        let default = [":-", ":=", "-", "="]
+            .iter()
+            .find_map(|sign| rest.strip_prefix(sign));
         if let Some(known) = self.values.get(name) {
             let known = known.as_ref()?;
             // Anything else after the name cuts or replaces a part of the value.
-            let is_whole = rest.is_empty() || rest.starts_with([':', '-', '=']) && !rest.starts_with(":+");
+            let is_whole = rest.is_empty() || default.is_some();
             let text = known.as_str().filter(|text| is_whole && !text.is_empty())?;
             return Some((text, Some(known)));
         }
