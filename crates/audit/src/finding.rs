@@ -3,6 +3,7 @@
 
 use crate::few::Few;
 pub use crate::figures::{Figure, Figures};
+use crate::places::Places;
 use cofferdam_model::database::{Reached, only_database};
 use cofferdam_model::{Absence, Apart, Fact, Linked, Owner, ProjectId, Source, Span};
 use std::borrow::Cow;
@@ -96,6 +97,8 @@ pub struct Finding {
     pub confidence: Confidence,
     /// Environments with this finding; the engine fills them.
     pub environments: Vec<String>,
+    /// How much these environments matter, which is asked for each finding that is joined; `join` fills it.
+    pub(crate) stage: Option<u8>,
     /// Variants with this finding, `None` where there are none; the engine fills them.
     pub variants: Few<Option<String>>,
     /// The clusters that it was found on; `None` where the environment has only one.
@@ -123,6 +126,7 @@ pub struct Finding {
     pub assumptions: Vec<String>,
     /// Places, the most important first.
     pub locations: Vec<Location>,
+    pub(crate) places: Places,
     /// Other places with the same finding, in other environments; the engine fills them.
     pub also_at: Vec<Span>,
     /// The fix.
@@ -154,6 +158,7 @@ impl Finding {
             severity: None,
             confidence: Confidence::Certain,
             environments: Vec::new(),
+            stage: None,
             subject: on_one_line(subject.into()),
             subjects: Vec::new(),
             project: ProjectId::default(),
@@ -164,6 +169,7 @@ impl Finding {
             figures: Figures::default(),
             assumptions: Vec::new(),
             locations: Vec::new(),
+            places: Places::default(),
             also_at: Vec::new(),
             variants: Few::default(),
             clusters: Few::default(),
@@ -272,8 +278,8 @@ impl Finding {
     }
 
     fn push_location(&mut self, span: Span, label: String) {
-        match self.locations.iter_mut().find(|l| l.span == span) {
-            Some(there) if there.label.is_empty() => there.label = label,
+        match self.places.find(&self.locations, span) {
+            Some(at) if self.locations[at].label.is_empty() => self.locations[at].label = label,
             Some(_) => {}
             None => self.locations.push(Location { span, label }),
         }
@@ -285,6 +291,7 @@ impl Finding {
 pub struct Evidence {
     confidence: Confidence,
     locations: Vec<Location>,
+    places: Places,
     assumptions: Vec<String>,
     similar: bool,
 }
@@ -294,6 +301,7 @@ impl Default for Evidence {
         Evidence {
             confidence: Confidence::Certain,
             locations: Vec::new(),
+            places: Places::default(),
             assumptions: Vec::new(),
             similar: false,
         }
@@ -325,6 +333,15 @@ impl Evidence {
         }
     }
 
+    /// Depends on a fact, if it exists, whose place is not shown: on its certainty, and on its assumption.
+    pub fn depend<T>(&mut self, fact: &Option<Fact<T>>) {
+        match fact.as_ref().map(|fact| &fact.source) {
+            Some(Source::Inferred { .. }) => self.likely(),
+            Some(Source::Assumed { why }) => self.assume(why.to_string()),
+            _ => {}
+        }
+    }
+
     /// Uses a fact if it exists, otherwise a default that is named as an assumption.
     pub fn take_or<T: Clone>(
         &mut self,
@@ -344,7 +361,7 @@ impl Evidence {
 
     /// Records a place.
     pub fn place(&mut self, span: Span, label: impl Into<String>) {
-        if !self.locations.iter().any(|l| l.span == span) {
+        if self.places.find(&self.locations, span).is_none() {
             self.locations.push(Location {
                 span,
                 label: label.into(),

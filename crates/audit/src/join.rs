@@ -1,6 +1,7 @@
 //! Joins findings with one cause: a finding that is the same in several environments, in several builds of
 //! one line, or in copies of one file, is reported once.
 
+mod crowds;
 mod known;
 mod same;
 mod twins;
@@ -10,6 +11,7 @@ use crate::rules::common::is_production_like;
 use cofferdam_model::units::count;
 use cofferdam_model::{FileId, ProjectId, SourceMap, Span};
 use cofferdam_syntax::hash::{HashMap, HashSet};
+use crowds::Crowds;
 use known::{Copies, Known};
 use rayon::prelude::*;
 use same::{are_on_other_clusters, are_variants, is_known};
@@ -62,10 +64,11 @@ fn by_subject(all: Vec<Finding>, keys: Vec<Key>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::new();
     let mut index: HashMap<Key, Known> = HashMap::default();
     let mut of_subjects: HashMap<(&'static str, ProjectId, String), Vec<usize>> = HashMap::default();
+    let mut crowds = Crowds::default();
     for (mut finding, key) in all.into_iter().zip(keys) {
         name_itself(&mut finding);
         let known = index.entry(key).or_default();
-        let same = known.same(&joined, &finding);
+        let same = known.same(&joined, &finding, &crowds);
         let subject = (finding.rule, finding.project, finding.subject.clone());
         let of_subject = of_subjects.entry(subject).or_default();
         let in_another_variant = || {
@@ -75,12 +78,15 @@ fn by_subject(all: Vec<Finding>, keys: Vec<Key>) -> Vec<Finding> {
             }
             let mut others = of_subject.iter().copied();
             others.find(|at| {
-                is_of_another_variant(&joined[*at], &finding) || is_of_another_cluster(&joined[*at], &finding)
+                let meet = || crowds.meet(*at, &joined[*at], &finding);
+                is_of_another_variant(&joined[*at], &finding, meet)
+                    || is_of_another_cluster(&joined[*at], &finding, meet)
             })
         };
         match same.or_else(in_another_variant) {
             Some(at) => {
                 known.absorbed(at, &finding);
+                crowds.absorbed(at, &joined[at], &finding);
                 absorb(&mut joined[at], finding);
             }
             None => {
@@ -98,6 +104,12 @@ fn name_itself(finding: &mut Finding) {
     if finding.subjects.is_empty() {
         finding.subjects.push(finding.subject.clone());
     }
+    let of = |name: &String| match (name == "production", is_production_like(name)) {
+        (true, _) => 2,
+        (_, true) => 1,
+        _ => 0,
+    };
+    finding.stage = finding.environments.iter().map(of).max();
 }
 
 /// Removes what absorbed findings have named again: asking for each whether it is known would cost their square.
@@ -110,27 +122,24 @@ fn name_once(finding: &mut Finding) {
     }
     let mut seen = HashSet::with_capacity_and_hasher(finding.elsewhere.len(), Default::default());
     finding.elsewhere.retain(|one| seen.insert(one.clone()));
+    let mut seen = HashSet::with_capacity_and_hasher(finding.also_at.len(), Default::default());
+    finding.also_at.retain(|place| seen.insert(*place));
 }
 
 /// Whether both list the same things of two clusters of one environment: the lists are those of one of them.
-fn is_of_another_cluster(a: &Finding, b: &Finding) -> bool {
+fn is_of_another_cluster(a: &Finding, b: &Finding, meet: impl Fn() -> bool) -> bool {
     let is_list = |finding: &Finding| {
         finding.subject.starts_with(char::is_lowercase) && !finding.title.contains(&finding.subject)
     };
-    is_list(a)
-        && is_list(b)
-        && are_on_other_clusters(a, b)
-        && a.environments.iter().any(|name| b.environments.contains(name))
+    is_list(a) && is_list(b) && are_on_other_clusters(a, b) && meet()
 }
 
 /// Whether both say the same of one subject in variants of one environment: the figures are those of one variant.
-fn is_of_another_variant(a: &Finding, b: &Finding) -> bool {
+fn is_of_another_variant(a: &Finding, b: &Finding, meet: impl Fn() -> bool) -> bool {
     let file = |finding: &Finding| finding.locations.first().map(|l| l.span.file);
     // "Deployment shop/web" is one object in all variants; "secret PASSWORD" may be another one in another file.
     let is_object = a.subject.starts_with(char::is_uppercase);
-    (is_object || file(a) == file(b))
-        && are_variants(a, b)
-        && a.environments.iter().any(|name| b.environments.contains(name))
+    (is_object || file(a) == file(b)) && are_variants(a, b) && meet()
 }
 
 /// How much a finding matters among those that are joined: its severity, then whether it is about production, then how
@@ -138,14 +147,9 @@ fn is_of_another_variant(a: &Finding, b: &Finding) -> bool {
 fn weight(finding: &Finding) -> (Option<Severity>, u8, Confidence, u32) {
     let counted = ["workloads", "budgets", "containers"];
     let mut figures = counted.iter().filter_map(|name| finding.figures.get(name));
-    let of = |name: &String| match (name == "production", is_production_like(name)) {
-        (true, _) => 2,
-        (_, true) => 1,
-        _ => 0,
-    };
     (
         finding.severity,
-        finding.environments.iter().map(of).max().unwrap_or(1),
+        finding.stage.unwrap_or(1),
         finding.confidence,
         figures.next().map_or(0, |figure| figure.value as u32),
     )
@@ -170,6 +174,7 @@ fn absorb(first: &mut Finding, mut other: Finding) {
     first.elsewhere.append(&mut other.elsewhere);
     if first.project == other.project {
         first.environments.append(&mut other.environments);
+        first.stage = first.stage.max(other.stage);
     } else {
         let project = other.project;
         let names = other.environments.into_iter().map(|name| (project, name));
@@ -189,8 +194,8 @@ fn absorb(first: &mut Finding, mut other: Finding) {
         merge_locations(&mut first.locations, other.locations);
     }
     for place in places {
-        let is_shown = first.locations.iter().any(|l| l.span == place) || first.also_at.contains(&place);
-        if !is_shown {
+        // Those that come again are removed in the end.
+        if !first.locations.iter().any(|l| l.span == place) {
             first.also_at.push(place);
         }
     }

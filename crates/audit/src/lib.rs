@@ -8,6 +8,7 @@ mod figures;
 pub mod finding;
 pub mod init;
 mod join;
+mod places;
 pub mod report;
 pub mod rule;
 pub mod rules;

@@ -3,6 +3,7 @@
 //! Usually there are a few, which are compared one by one. A file with thousands of secrets of one name has thousands: they
 //! are put into groups of which one comparison decides, so that the time grows with their number and not with its square.
 
+use super::crowds::Crowds;
 use super::same::{are_disjoint, are_two};
 use crate::few::Few;
 use crate::finding::Finding;
@@ -30,12 +31,24 @@ impl Scene {
         }
     }
 
-    fn with(&self, finding: &Finding) -> Scene {
-        let mut scene = self.clone();
-        scene.environments.extend(finding.environments.iter().cloned());
-        scene.variants.append(finding.variants.clone());
-        scene.clusters.append(finding.clusters.clone());
-        scene
+    /// Whether it is also the scene of this finding.
+    fn has(&self, finding: &Finding) -> bool {
+        let is_part = |all: &Few<Option<String>>, some: &Few<Option<String>>| {
+            some.iter().all(|name| all.contains(name))
+        };
+        finding
+            .environments
+            .iter()
+            .all(|name| self.environments.contains(name))
+            && is_part(&self.variants, &finding.variants)
+            && is_part(&self.clusters, &finding.clusters)
+    }
+
+    fn with(mut self, finding: &Finding) -> Scene {
+        self.environments.extend(finding.environments.iter().cloned());
+        self.variants.append(finding.variants.clone());
+        self.clusters.append(finding.clusters.clone());
+        self
     }
 
     /// Whether one environment may have both a finding of this scene and another one.
@@ -68,12 +81,15 @@ struct Groups {
 
 impl Known {
     /// The first of them that is the same as another finding: no environment has both in two places.
-    pub(super) fn same(&mut self, joined: &[Finding], finding: &Finding) -> Option<usize> {
+    pub(super) fn same(&mut self, joined: &[Finding], finding: &Finding, crowds: &Crowds) -> Option<usize> {
         if self.all.len() <= FEW {
             return self
                 .all
                 .iter()
-                .find(|at| !are_two(&joined[**at], finding))
+                .find(|at| {
+                    let a = &joined[**at];
+                    !are_two(a, finding, || crowds.meet(**at, a, finding))
+                })
                 .copied();
         }
         let groups = self.groups.get_or_insert_with(|| {
@@ -116,14 +132,16 @@ impl Known {
         {
             groups.places.entry(place).or_insert(at);
         }
-        let scene = scenes[before].0.with(finding);
-        if scene != scenes[before].0 {
-            scenes[before].1.remove(&at);
-            if scenes[before].1.is_empty() {
-                scenes.swap_remove(before);
-            }
-            groups.enter(at, scene);
+        if scenes[before].0.has(finding) {
+            return;
         }
+        let scene = if scenes[before].1.len() == 1 {
+            scenes.swap_remove(before).0
+        } else {
+            scenes[before].1.remove(&at);
+            scenes[before].0.clone()
+        };
+        groups.enter(at, scene.with(finding));
     }
 }
 

@@ -5,12 +5,14 @@ use crate::finding::Finding;
 
 /// Whether one environment has both, in two places: then they are two objects with one name. What `a` has absorbed may
 /// be at the place of `b`.
-pub(super) fn are_two(a: &Finding, b: &Finding) -> bool {
+pub(super) fn are_two(a: &Finding, b: &Finding, meet: impl Fn() -> bool) -> bool {
     let place = |finding: &Finding| finding.locations.first().map(|l| l.span);
-    let both = a.environments.iter().any(|name| b.environments.contains(name))
+    let in_two_places = matches!((place(a), place(b)), (Some(one), Some(other)) if one != other);
+    in_two_places
         && !are_variants(a, b)
-        && !are_on_other_clusters(a, b);
-    both && matches!((place(a), place(b)), (Some(one), Some(other)) if one != other && !a.also_at.contains(&other))
+        && !are_on_other_clusters(a, b)
+        && meet()
+        && place(b).is_none_or(|other| !a.also_at.contains(&other))
 }
 
 /// Whether two findings are of variants that are never installed together.
