@@ -4,6 +4,7 @@
 use crate::engine::Report;
 use crate::finding::Finding;
 use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, PlaceApart, Platform};
+use cofferdam_syntax::hash::HashSet;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A separate place, and the number of findings in it.
@@ -49,8 +50,8 @@ pub(super) fn deployed<'a>(report: &Report, platform: &'a Platform) -> Vec<Deplo
     let mut kinds: BTreeMap<DeploymentKind, Deployed<'a>> = BTreeMap::new();
     let scope = &platform.scope;
     let all = scope.deployments.iter().zip((0..).map(DeploymentId));
-    let judged = all.filter(|(d, id)| !scope.local.contains(id) && is_judged(d, report, platform));
-    for (deployment, _) in judged {
+    let judged = Judged::of(report, platform);
+    for (deployment, _) in all.filter(|(d, id)| !scope.local.contains(id) && judged.has(d)) {
         let of_kind = kinds.entry(deployment.kind).or_insert_with(|| Deployed {
             kind: deployment.kind,
             count: 0,
@@ -64,15 +65,33 @@ pub(super) fn deployed<'a>(report: &Report, platform: &'a Platform) -> Vec<Deplo
     all
 }
 
-pub(super) fn is_judged(deployment: &Deployment, report: &Report, platform: &Platform) -> bool {
-    (report.all || platform.scope.project_apart(deployment.project).is_none())
-        && is_chosen(deployment.environment.as_deref(), report, platform)
+/// What was judged.
+pub(super) struct Judged<'a> {
+    all: bool,
+    platform: &'a Platform,
+    /// The environments that the user excluded.
+    excluded: HashSet<&'a str>,
 }
 
-/// Whether the user did not exclude this environment. An environment of which nothing could be read is not
-/// judged, but it was not excluded either.
-pub(super) fn is_chosen(environment: Option<&str>, report: &Report, platform: &Platform) -> bool {
-    environment.is_none_or(|name| {
-        report.environments.iter().any(|e| e == name) || platform.environments.iter().all(|e| e.name != name)
-    })
+impl<'a> Judged<'a> {
+    pub(super) fn of(report: &Report, platform: &'a Platform) -> Judged<'a> {
+        let judged: HashSet<&str> = report.environments.iter().map(String::as_str).collect();
+        let names = platform.environments.iter().map(|e| e.name.as_str());
+        Judged {
+            all: report.all,
+            platform,
+            excluded: names.filter(|name| !judged.contains(name)).collect(),
+        }
+    }
+
+    pub(super) fn has(&self, deployment: &Deployment) -> bool {
+        (self.all || self.platform.scope.project_apart(deployment.project).is_none())
+            && self.is_chosen(deployment.environment.as_deref())
+    }
+
+    /// Whether the user did not exclude this environment. An environment of which nothing could be read is not
+    /// judged, but it was not excluded either.
+    pub(super) fn is_chosen(&self, environment: Option<&str>) -> bool {
+        environment.is_none_or(|name| !self.excluded.contains(name))
+    }
 }

@@ -70,7 +70,7 @@ impl<'a> Names<'a> {
         let judged = self.platform.environments.iter().filter(|e| {
             telling.contains(&e.project)
                 && (report.all || scope.project_apart(e.project).is_none())
-                && report.environments.contains(&e.name)
+                && report.environments.binary_search(&e.name).is_ok()
         });
         let names: BTreeSet<String> = judged.map(|e| self.name(e.project, &e.name)).collect();
         names.into_iter().collect()

@@ -1,11 +1,11 @@
 //! The end of a report: a summary of what was found, what was put apart, what could not be judged, and what
 //! was read.
 
-use super::deployed::{Deployed, PlaceCount, deployed, is_chosen, is_judged, places};
+use super::deployed::{Deployed, Judged, PlaceCount, deployed, places};
 use super::names::{Names, listed};
 use super::style::{Style, wrap};
 
-use super::unread::{in_part_line, is_unread, not_judged_line, notes};
+use super::unread::{Unread, in_part_line, not_judged_line, notes};
 use crate::engine::{Report, severity_of};
 use crate::finding::Severity;
 use cofferdam_model::scope::none_of;
@@ -167,8 +167,9 @@ fn deployments_line(report: &Report, platform: &Platform) -> Option<String> {
 
 fn environments_line(report: &Report, platform: &Platform) -> Option<String> {
     let mut names = Names::of(report, platform).judged(report);
+    let unread = Unread::of(report, platform);
     for name in &mut names {
-        if is_unread(name, report, platform) {
+        if unread.has(name) {
             name.push_str(" (not judged)");
         }
     }
@@ -178,9 +179,10 @@ fn environments_line(report: &Report, platform: &Platform) -> Option<String> {
 /// How many sources could add things that were not read.
 fn open_line(report: &Report, platform: &Platform) -> Option<String> {
     let scope = &platform.scope;
+    let judged = Judged::of(report, platform);
     let openings = scope.openings.iter().filter(|opening| {
         (report.all || scope.project_apart(opening.project).is_none())
-            && is_chosen(opening.environment.as_deref(), report, platform)
+            && judged.is_chosen(opening.environment.as_deref())
     });
     let (unrecognised, unread): (Vec<&Opening>, Vec<&Opening>) = openings.partition(|o| o.is_unrecognised());
     let reasons: BTreeSet<&str> = unread.iter().map(|o| o.reason.as_str()).collect();
@@ -205,10 +207,8 @@ fn open_line(report: &Report, platform: &Platform) -> Option<String> {
 /// Kinds of which nothing was recognised in any project that is deployed. What examples lack says nothing about the rest.
 fn in_no_project(unrecognised: &[&Opening], report: &Report, platform: &Platform) -> BTreeSet<Absence> {
     let scope = &platform.scope;
-    let deployed = scope
-        .deployments
-        .iter()
-        .filter(|d| is_judged(d, report, platform));
+    let judged = Judged::of(report, platform);
+    let deployed = scope.deployments.iter().filter(|d| judged.has(d));
     let mut projects: BTreeSet<ProjectId> = deployed.map(|d| d.project).collect();
     if projects
         .iter()

@@ -1,11 +1,12 @@
 //! What the end of a report says of deployments that could not be read, or only in part, and of what was not
 //! read in others.
 
-use super::deployed::is_judged;
+use super::deployed::Judged;
 use super::names::listed;
 use crate::engine::Report;
 use cofferdam_model::units::count;
 use cofferdam_model::{Deployment, DeploymentId, Platform, UnreadableFile};
+use cofferdam_syntax::hash::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The notes, of those that differ only in the names in them the first, with the number of the others.
@@ -27,20 +28,38 @@ pub(super) fn notes(all: &[UnreadableFile], verbose: bool) -> Vec<(&UnreadableFi
 }
 
 /// Whether all deployments of an environment could not be read.
-pub(super) fn is_unread(environment: &str, report: &Report, platform: &Platform) -> bool {
-    let scope = &platform.scope;
-    let all = (scope.deployments.iter().zip((0..).map(DeploymentId)))
-        .filter(|(deployment, _)| is_judged(deployment, report, platform))
-        .filter(|(deployment, _)| {
-            deployment
-                .environment
-                .as_deref()
-                .is_none_or(|name| name == environment)
-        });
-    let mut all = all.peekable();
-    all.peek().is_some()
-        && all.all(|(deployment, id)| deployment.objects == 0 && scope.in_part.contains_key(&id))
-        && !report.is_unread(platform)
+pub(super) struct Unread<'a> {
+    /// The environments of deployments, with whether none of their deployments could be read; `None` for deployments of
+    /// every environment.
+    nothing_of: HashMap<Option<&'a str>, bool>,
+}
+
+impl<'a> Unread<'a> {
+    pub(super) fn of(report: &Report, platform: &'a Platform) -> Unread<'a> {
+        let scope = &platform.scope;
+        let mut nothing_of = HashMap::default();
+        if report.is_unread(platform) {
+            // The report says so of everything.
+            return Unread { nothing_of };
+        }
+        let judged = Judged::of(report, platform);
+        for (deployment, id) in scope.deployments.iter().zip((0..).map(DeploymentId)) {
+            if judged.has(deployment) {
+                let is_unread = deployment.objects == 0 && scope.in_part.contains_key(&id);
+                *nothing_of
+                    .entry(deployment.environment.as_deref())
+                    .or_insert(true) &= is_unread;
+            }
+        }
+        Unread { nothing_of }
+    }
+
+    pub(super) fn has(&self, environment: &str) -> bool {
+        let everywhere = self.nothing_of.get(&None);
+        let here = self.nothing_of.get(&Some(environment));
+        let mut known = everywhere.into_iter().chain(here).peekable();
+        known.peek().is_some() && known.all(|nothing| *nothing)
+    }
 }
 
 /// `judged in part: 2 of 9 deployments (overlays/prod, overlays/dev)`
@@ -77,8 +96,9 @@ fn unread(
     is_one: impl Fn(&Deployment) -> bool,
 ) -> (usize, Vec<String>) {
     let scope = &platform.scope;
+    let judged = Judged::of(report, platform);
     let all = (scope.deployments.iter().zip((0..).map(DeploymentId)))
-        .filter(|(deployment, _)| is_judged(deployment, report, platform));
+        .filter(|(deployment, _)| judged.has(deployment));
     let (mut total, mut roots) = (0, BTreeSet::new());
     for (deployment, id) in all {
         total += 1;
