@@ -2,9 +2,9 @@
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::Fact;
 use cofferdam_model::cells::Cell;
 use cofferdam_model::units::show_number;
+use cofferdam_model::{Fact, Share};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -29,7 +29,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .collect();
     let by_share: Option<Vec<(f64, &Cell)>> = cells
         .iter()
-        .map(|c| Some((c.capacity_share.as_ref().or(c.weight.as_ref())?.value.0, c)))
+        .map(|c| Some((share(c).as_ref()?.value.0, c)))
         .collect();
     let load: Option<f64> = cells.iter().map(|c| c.traffic.as_ref().map(|t| t.value.0)).sum();
     match (by_rate, load, by_share) {
@@ -60,15 +60,35 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
+/// As many of the remaining cells are named and shown; of more, only the number is said. A finding for each of a thousand
+/// cells would name all the others.
+const SHOWN: usize = 8;
+
 fn names(cells: &[&Cell]) -> String {
-    cells
-        .iter()
-        .map(|c| c.name.value.as_str())
-        .collect::<Vec<_>>()
-        .join(" and ")
+    let mut names: Vec<String> = cells.iter().take(SHOWN).map(|c| c.name.value.clone()).collect();
+    if cells.len() > SHOWN {
+        names.push(format!("{} more", cells.len() - SHOWN));
+    }
+    names.join(" and ")
+}
+
+/// The cell that is lost and the remaining ones that are shown, in the order of all.
+fn shown<'c>(all: &'c [(f64, &'c Cell)], lost: &'c Cell) -> impl Iterator<Item = &'c Cell> {
+    let mut left = 0;
+    all.iter().map(|(_, cell)| *cell).filter(move |cell| {
+        let is_left = cell.name.value != lost.name.value;
+        left += usize::from(is_left);
+        !is_left || left <= SHOWN
+    })
 }
 
 fn with_rates(capacities: &[(f64, &Cell)], load: f64, out: &mut Verdicts) {
+    // It is as certain as the facts of all cells, also of those that are not shown.
+    let mut certain = Evidence::new();
+    for (_, cell) in capacities {
+        certain.depend(&cell.traffic);
+        certain.depend(&cell.capacity);
+    }
     for (_, lost) in capacities {
         let left: Vec<(f64, &Cell)> = capacities
             .iter()
@@ -81,8 +101,8 @@ fn with_rates(capacities: &[(f64, &Cell)], load: f64, out: &mut Verdicts) {
             continue;
         }
         let survivors: Vec<&Cell> = left.iter().map(|(_, c)| *c).collect();
-        let mut evidence = Evidence::new();
-        for (_, cell) in capacities {
+        let mut evidence = certain.clone();
+        for cell in shown(capacities, lost) {
             if let Some(traffic) = &cell.traffic {
                 evidence.note(traffic, format!("{} at peak", traffic.value));
             }
@@ -130,8 +150,20 @@ fn with_rates(capacities: &[(f64, &Cell)], load: f64, out: &mut Verdicts) {
     }
 }
 
+/// The part of the total that a cell has.
+fn share(cell: &Cell) -> &Option<Fact<Share>> {
+    match &cell.capacity_share {
+        None => &cell.weight,
+        share => share,
+    }
+}
+
 fn with_shares(shares: &[(f64, &Cell)], load: Option<f64>, out: &mut Verdicts) {
     let total: f64 = shares.iter().map(|(n, _)| n).sum();
+    let mut certain = Evidence::new();
+    for (_, cell) in shares {
+        certain.depend(share(cell));
+    }
     for (_, lost) in shares {
         let left: Vec<(f64, &Cell)> = shares
             .iter()
@@ -146,17 +178,9 @@ fn with_shares(shares: &[(f64, &Cell)], load: Option<f64>, out: &mut Verdicts) {
         }
         let survivors: Vec<&Cell> = left.iter().map(|(_, c)| *c).collect();
         let factor = 1.0 / kept;
-        let mut evidence = Evidence::new();
-        let note = |evidence: &mut Evidence, fact: Option<&Fact<cofferdam_model::Share>>| {
-            if let Some(fact) = fact {
-                evidence.note(fact, format!("{}", fact.value));
-            }
-        };
-        for (_, cell) in shares {
-            note(
-                &mut evidence,
-                cell.capacity_share.as_ref().or(cell.weight.as_ref()),
-            );
+        let mut evidence = certain.clone();
+        for fact in shown(shares, lost).filter_map(|cell| share(cell).as_ref()) {
+            evidence.note(fact, format!("{}", fact.value));
         }
         evidence
             .assume("the percentages are both the traffic of each cell and its part of the total capacity");
@@ -206,7 +230,7 @@ fn place(mut finding: Finding, lost: &Cell, survivors: &[&Cell]) -> Finding {
     if let Some(span) = lost.name.span() {
         finding = finding.at(span, "lost");
     }
-    for survivor in survivors {
+    for survivor in survivors.iter().take(SHOWN) {
         if let Some(span) = survivor.name.span() {
             finding = finding.at(span, "left");
         }
@@ -218,7 +242,7 @@ fn place(mut finding: Finding, lost: &Cell, survivors: &[&Cell]) -> Finding {
 pub(crate) mod tests {
     use super::*;
     use crate::rules::testing::{self, fact};
-    use cofferdam_model::{Environment, Parts, Rate, Share};
+    use cofferdam_model::{Environment, Parts, Rate};
 
     /// A cell with its part of the total and, if known, its traffic and capacity.
     pub(crate) fn cell(name: &str, n: usize, share: f64, rates: Option<(f64, f64)>) -> Cell {
@@ -268,6 +292,25 @@ pub(crate) mod tests {
         let all = testing::all(&RULE, &env);
         assert!((find(&all, "core").figures["traffic_factor"].value - 2.5).abs() < 1e-9);
         assert!((find(&all, "core").figures["traffic_growth"].value - 150.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn of_many_cells_the_first_are_named_and_the_others_counted() {
+        let cells = (0..20).map(|n| cell(&format!("c{n}"), 10 * n, 0.05, Some((100.0, 100.0))));
+        let env = Environment {
+            parts: Parts {
+                cells: cells.collect(),
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
+        let all = testing::all(&RULE, &env);
+        assert_eq!(all.len(), 20);
+        let last = find(&all, "c19");
+        assert!(last.title.ends_with("c7 and 11 more can carry"), "{}", last.title);
+        // Each cell has a place of its own, and one for its load and one for its capacity.
+        assert_eq!(last.locations.len(), 3 * 9);
+        assert_eq!(last.figures["safe_load"].value, 1900.0);
     }
 
     #[test]
