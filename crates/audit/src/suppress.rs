@@ -4,10 +4,11 @@
 use crate::finding::Finding;
 use crate::rules;
 use cofferdam_model::overlay::Ignore;
+use cofferdam_model::units::count;
 use cofferdam_model::{Platform, Span, Suppression};
 use cofferdam_syntax::glob;
 use globset::GlobMatcher;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A suppression from the overlay, prepared for matching.
@@ -34,6 +35,9 @@ impl Accepted<'_> {
 
 /// Maps file and line to the suppressing comments there: their index and their rules.
 type ByLine<'a> = BTreeMap<(u32, u32), Vec<(usize, &'a [String])>>;
+
+/// How many unknown names of one comment are noted one by one.
+const SHOWN: usize = 3;
 
 /// What is wrong with suppressions, with their places.
 pub(crate) type Notes = Vec<(Span, String)>;
@@ -151,13 +155,24 @@ fn of_comments<'a>(all: &'a [Suppression], notes: &mut Notes) -> ByLine<'a> {
             let text = "this suppression gives no reason and does nothing; write why after the bracket";
             notes.push((s.span, text.to_owned()));
         } else {
-            let unknown = |rule: &&String| rules::find(rule).is_none();
-            for rule in s.rules.iter().filter(unknown) {
+            let mut seen = BTreeSet::new();
+            let unknown = s.rules.iter().map(String::as_str);
+            let unknown = unknown.filter(|rule| rules::find(rule).is_none() && seen.insert(*rule));
+            let unknown: Vec<&str> = unknown.collect();
+            let more = unknown.len().saturating_sub(SHOWN);
+            for rule in unknown.into_iter().take(SHOWN) {
                 let near = match rules::nearest(rule) {
                     Some(near) => format!(", did you mean `{near}`?"),
                     None => "; `cofferdam rules` lists them all".to_owned(),
                 };
                 let text = format!("no such rule `{rule}`{near}");
+                notes.push((s.span, text));
+            }
+            if more > 0 {
+                let text = format!(
+                    "this suppression has {} that no rule has",
+                    count(more as u64, "more name")
+                );
                 notes.push((s.span, text));
             }
             by_line
@@ -167,4 +182,27 @@ fn of_comments<'a>(all: &'a [Suppression], notes: &mut Notes) -> ByLine<'a> {
         }
     }
     by_line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_model::FileId;
+
+    #[test]
+    fn of_many_unknown_names_the_first_are_noted_and_the_others_counted() {
+        let names = ["w", "w", "x", "y", "z", "q", "single-replica"];
+        let comment = Suppression {
+            rules: names.map(str::to_owned).into(),
+            reason: "enough".to_owned(),
+            span: Span::new(FileId(0), 0, 1),
+            line: 1,
+        };
+        let mut notes = Notes::new();
+        of_comments(&[comment], &mut notes);
+        let notes: Vec<&str> = notes.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(notes.len(), 4);
+        assert!(notes[2].starts_with("no such rule `y`"), "{notes:?}");
+        assert_eq!(notes[3], "this suppression has 2 more names that no rule has");
+    }
 }
