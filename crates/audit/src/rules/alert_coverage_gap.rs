@@ -5,7 +5,8 @@ use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::alerts::{Alert, Timing};
 use cofferdam_model::database::Engine;
-use cofferdam_model::{Absence, DatabaseId, DeploymentKind, Span};
+use cofferdam_model::{Absence, DatabaseId, DeploymentKind, FileId, Span};
+use cofferdam_syntax::hash::HashMap;
 use std::path::Path;
 
 /// The rule.
@@ -31,6 +32,9 @@ struct Gap {
     place: Option<Span>,
 }
 
+/// The alerts that could be expected to watch what a file declares, and which rule fits to them.
+type Related<'a> = (Vec<&'a Alert>, fn(&Rules) -> &'static str);
+
 /// The rule to add, for each system that may evaluate it.
 struct Rules {
     prometheus: &'static str,
@@ -42,8 +46,8 @@ struct Rules {
 }
 
 impl Rules {
-    /// The rule for the system that evaluates these alerts.
-    fn of(&self, alerts: &[&Alert]) -> &'static str {
+    /// Takes the rule for the system that evaluates these alerts.
+    fn of(alerts: &[&Alert]) -> fn(&Rules) -> &'static str {
         let has = |product: &str| {
             let is_of = |alert: &&Alert| matches!(alert.timing, Timing::Generic { product: Some(p), .. } if p == product);
             alerts.iter().any(is_of)
@@ -51,15 +55,15 @@ impl Rules {
         let is_new_relic = |a: &&Alert| matches!(a.timing, Timing::NewRelic(_));
         let is_prometheus = |a: &&Alert| matches!(a.timing, Timing::Prometheus(_));
         if alerts.iter().any(is_new_relic) || has("New Relic condition") {
-            self.new_relic
+            |rules| rules.new_relic
         } else if alerts.iter().any(is_prometheus) {
-            self.prometheus
+            |rules| rules.prometheus
         } else if has("CloudWatch") {
-            self.cloudwatch
+            |rules| rules.cloudwatch
         } else if has("Cloud Monitoring") {
-            self.cloud_monitoring
+            |rules| rules.cloud_monitoring
         } else {
-            self.other
+            |rules| rules.other
         }
     }
 }
@@ -79,15 +83,27 @@ const CONNECTIONS: &[&str] = &[
 ];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    // There are few kinds of gaps, and in one file often many.
+    let mut watched: HashMap<&[&str], bool> = HashMap::default();
+    let mut related: HashMap<Option<FileId>, Related<'_>> = HashMap::default();
     for gap in gaps(cx) {
-        let alerts: Vec<&Alert> = (cx.env.alerts.iter())
-            .filter(|alert| is_related(cx, alert, gap.place))
-            .collect();
-        // If the files contain no alert at all, alerts are kept elsewhere, so a missing alert proves nothing.
-        if alerts.is_empty() || cx.env.alerts.iter().any(|alert| watches(alert, gap.words)) {
+        let is_watched = || cx.env.alerts.iter().any(|alert| watches(alert, gap.words));
+        if *watched.entry(gap.words).or_insert_with(is_watched) {
             continue;
         }
-        let rule = gap.rule.of(&alerts);
+        let (alerts, of_system) = &*related
+            .entry(gap.place.map(|place| place.file))
+            .or_insert_with(|| {
+                let alerts = cx.env.alerts.iter();
+                let alerts: Vec<&Alert> = alerts.filter(|a| is_related(cx, a, gap.place)).collect();
+                let of_system = Rules::of(&alerts);
+                (alerts, of_system)
+            });
+        // If the files contain no alert at all, alerts are kept elsewhere, so a missing alert proves nothing.
+        if alerts.is_empty() {
+            continue;
+        }
+        let rule = of_system(&gap.rule);
         let mut finding = Finding::new(
             &gap.subject,
             format!("{}: no alert watches {}", gap.subject, gap.what),
@@ -276,7 +292,7 @@ mod tests {
         };
         let rule = |timings: Vec<Timing>| {
             let alerts: Vec<Alert> = timings.into_iter().map(|t| alert("Errors", t)).collect();
-            POSTGRESQL.of(&alerts.iter().collect::<Vec<_>>())
+            Rules::of(&alerts.iter().collect::<Vec<_>>())(&POSTGRESQL)
         };
         let prometheus = || Timing::Prometheus(PrometheusTiming::default());
         assert_eq!(rule(vec![generic(Some("CloudWatch"))]), RDS);

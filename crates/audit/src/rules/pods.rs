@@ -128,12 +128,12 @@ impl<'a> Callers<'a> {
     }
 
     /// The Services that select a workload.
-    fn selecting(&self, workload: &Workload) -> Vec<&'a ServicePort> {
+    fn selecting<'s>(&'s self, workload: &'s Workload) -> impl Iterator<Item = &'a ServicePort> + 's {
         let labels = workload.labels.iter();
         let indexed = labels.filter_map(|(key, value)| self.0.get(&(key.as_str(), value.value.as_str())));
         // A Service selects pods of its own namespace.
         let all = indexed.flat_map(|services| services.related(workload.id.home()));
-        all.filter(|service| service.selects(workload)).copied().collect()
+        all.filter(|service| service.selects(workload)).copied()
     }
 
     /// The first Service that leads to a workload by a port that is not only for metrics or probes.
@@ -142,12 +142,12 @@ impl<'a> Callers<'a> {
             let mut ports = service.ports.iter();
             service.ports.is_empty() || ports.any(|(name, ..)| !is_scraped(name.as_deref()))
         };
-        self.selecting(workload).into_iter().find(leads)
+        self.selecting(workload).find(leads)
     }
 
     /// Whether a container has a port that is not only for metrics or probes.
     fn has_port(&self, workload: &Workload) -> bool {
-        let services = self.selecting(workload);
+        let services: Vec<&ServicePort> = self.selecting(workload).collect();
         let scraped = |number: u32| {
             let mut ports = services.iter().flat_map(|service| &service.ports);
             ports.any(|(_, port, target)| match target {
