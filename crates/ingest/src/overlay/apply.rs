@@ -1,5 +1,6 @@
 //! Adds the statements of the overlay to the parts of an environment, before they are linked.
 
+use super::index::Index;
 use super::names::{self, Unmatched};
 use super::placed::Placed;
 use super::sections::{
@@ -14,6 +15,7 @@ use cofferdam_model::kafka::{Consumer, KafkaCluster, Topic};
 use cofferdam_model::link::bare_name;
 use cofferdam_model::secrets::SecretStore;
 use cofferdam_model::{Environment, Fact, Owner, Service, Source};
+use cofferdam_syntax::hash::HashMap;
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
@@ -24,8 +26,9 @@ impl OverlayDocument {
     pub fn apply(&self, environment: &str, env: &mut Environment, placed: &Placed) -> Unmatched {
         let mut unmatched = Unmatched::default();
         let said: &Sections = self.sections(environment);
+        let mut known = Index::of(&env.name, env.databases.iter().map(|d| d.name.as_str()));
         for database in said.databases.iter().filter(|d| d.has_values) {
-            set_database(database, env, placed);
+            set_database(database, env, &mut known, placed);
         }
         for pooler in said.poolers.iter().filter(|p| p.has_values) {
             set_pooler(pooler, env, &mut unmatched);
@@ -33,11 +36,13 @@ impl OverlayDocument {
         if let Some(kafka) = said.kafka.as_ref().filter(|k| k.has_values) {
             set_kafka(kafka, env, placed);
         }
+        let mut known = Index::of(&env.name, env.cells.iter().map(|c| c.name.value.as_str()));
         for cell in said.cells.iter().filter(|c| c.has_values) {
-            set_cell(cell, env, placed);
+            set_cell(cell, env, &mut known, placed);
         }
+        let mut known = Index::of(&env.name, env.slos.iter().map(|s| s.name.as_str()));
         for slo in &said.slos {
-            set_slo(slo, env, placed);
+            set_slo(slo, env, &mut known, placed);
         }
         for secret in said.secrets.iter().filter(|s| s.has_values) {
             set_secret(secret, env, &mut unmatched);
@@ -209,13 +214,13 @@ fn add_call(said: &Named<ServiceEntry>, name: &Fact<String>, env: &mut Environme
     });
 }
 
-fn set_database(said: &Named<DatabaseEntry>, env: &mut Environment, placed: &Placed) {
-    let at = match find(&env.databases, &env.name, &said.name, |d| &d.name) {
+fn set_database(said: &Named<DatabaseEntry>, env: &mut Environment, known: &mut Index, placed: &Placed) {
+    let at = match known.find(&said.name) {
         Some(at) => at,
         None if placed.databases.declares(said) => {
             env.databases
                 .push(Database::named(said.name.clone(), Some(said.span)));
-            env.databases.len() - 1
+            known.add(&said.name)
         }
         None => return,
     };
@@ -284,8 +289,12 @@ fn set_kafka(said: &KafkaEntry, env: &mut Environment, placed: &Placed) {
         set(&mut cluster.replication_lag, &said.replication_lag);
         set(&mut cluster.version, &said.version);
     }
+    let mut known: HashMap<String, usize> = HashMap::default();
+    for (at, topic) in env.topics.iter().enumerate() {
+        known.entry(topic.name.value.clone()).or_insert(at);
+    }
     for topic in said.topics.iter().filter(|t| t.has_values) {
-        let at = env.topics.iter().position(|t| t.name.value == topic.name);
+        let at = known.get(&topic.name).copied();
         if at.is_none() && !placed.topics.declares(topic) {
             continue;
         }
@@ -298,6 +307,7 @@ fn set_kafka(said: &KafkaEntry, env: &mut Environment, placed: &Placed) {
                 retention: None,
                 peak_rate: None,
             });
+            known.insert(topic.name.clone(), env.topics.len() - 1);
             env.topics.len() - 1
         });
         let (part, entry) = (&mut env.topics[at], &topic.entry);
@@ -333,8 +343,8 @@ fn look_for_topics(said: &KafkaEntry, env: &Environment, unmatched: &mut Unmatch
     }
 }
 
-fn set_cell(said: &Named<CellEntry>, env: &mut Environment, placed: &Placed) {
-    let at = find(&env.cells, &env.name, &said.name, |c| &c.name.value);
+fn set_cell(said: &Named<CellEntry>, env: &mut Environment, known: &mut Index, placed: &Placed) {
+    let at = known.find(&said.name);
     if at.is_none() && !placed.cells.declares(said) {
         return;
     }
@@ -348,7 +358,7 @@ fn set_cell(said: &Named<CellEntry>, env: &mut Environment, placed: &Placed) {
             region: None,
             failover_to: None,
         });
-        env.cells.len() - 1
+        known.add(&said.name)
     });
     let (cell, entry) = (&mut env.cells[at], &said.entry);
     set(&mut cell.traffic, &entry.rate);
@@ -358,8 +368,8 @@ fn set_cell(said: &Named<CellEntry>, env: &mut Environment, placed: &Placed) {
     set(&mut cell.region, &entry.region);
 }
 
-fn set_slo(said: &Named<SloEntry>, env: &mut Environment, placed: &Placed) {
-    let at = find(&env.slos, &env.name, &said.name, |s| &s.name);
+fn set_slo(said: &Named<SloEntry>, env: &mut Environment, known: &mut Index, placed: &Placed) {
+    let at = known.find(&said.name);
     if at.is_none() && !placed.slos.declares(said) {
         return;
     }
@@ -372,7 +382,7 @@ fn set_slo(said: &Named<SloEntry>, env: &mut Environment, placed: &Placed) {
             window: None,
             indicator: None,
         });
-        env.slos.len() - 1
+        known.add(&said.name)
     });
     let (slo, entry) = (&mut env.slos[at], &said.entry);
     if let Some(service) = &entry.service {

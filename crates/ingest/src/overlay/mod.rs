@@ -5,7 +5,9 @@
 
 mod apply;
 mod fields;
+mod index;
 mod names;
+mod patterns;
 mod pins;
 mod placed;
 mod sections;
@@ -17,13 +19,13 @@ pub use names::Unmatched;
 pub use placed::Placed;
 
 use cofferdam_model::overlay::{Overlay, seen_from};
-use cofferdam_model::{Fact, FileId, SourceFile};
+use cofferdam_model::{FileId, SourceFile};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
 use cofferdam_syntax::yaml::{Problem, Stream, parse_with};
 use fields::{Fields, Problems};
-use globset::GlobMatcher;
+use patterns::Patterns;
 use sections::Sections;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -45,8 +47,10 @@ pub struct OverlayDocument {
     /// Aliases of environments, in lower case.
     aliases: BTreeMap<String, String>,
     /// Which paths belong to which environment, as stated.
-    paths: Vec<(GlobMatcher, String)>,
-    exclude: Vec<GlobMatcher>,
+    paths: Patterns,
+    /// The environment of each of these patterns.
+    path_environments: Vec<String>,
+    exclude: Patterns,
     steering: Steering,
 }
 
@@ -205,7 +209,9 @@ fn read(root: &Node, path: &Path, given: &[Node], problems: &Problems) -> Overla
     }
     document.steering = steering::read(&mut top, path.to_path_buf());
     document.common = Sections::read(&mut top);
-    document.exclude = globs(&document.steering.exclude);
+    for text in &document.steering.exclude {
+        document.exclude.add(&text.value);
+    }
     let base = without(root, "environments");
     for (name, mut fields) in top.named("environments") {
         let own = environment::name(&name.text);
@@ -214,12 +220,10 @@ fn read(root: &Node, path: &Path, given: &[Node], problems: &Problems) -> Overla
         }
         document.aliases.insert(name.text.to_lowercase(), own.clone());
         for text in fields.texts("paths") {
-            match (glob(&text.value), text.span()) {
-                (Some(glob), _) => document.paths.push((glob, own.clone())),
-                (None, Some(span)) => {
-                    problems.add(span, format!("`{}` is not a valid pattern of paths", text.value))
-                }
-                (None, None) => {}
+            if document.paths.add(&text.value) {
+                document.path_environments.push(own.clone());
+            } else if let Some(span) = text.span() {
+                problems.add(span, format!("`{}` is not a valid pattern of paths", text.value));
             }
         }
         // Reported once, with the spans of this environment's section.
@@ -297,22 +301,6 @@ fn merged(base: &Node, over: &Node) -> Node {
     }
 }
 
-fn glob(text: &str) -> Option<GlobMatcher> {
-    // `k8s/prod` and `k8s/prod/` also mean everything below them.
-    let text = text.trim_end_matches('/');
-    let below = format!("{{{text},{text}/**}}");
-    let pattern = if text.contains(['{', '}', ',']) {
-        text
-    } else {
-        &below
-    };
-    cofferdam_syntax::glob::of_paths(pattern).ok()
-}
-
-fn globs(texts: &[Fact<String>]) -> Vec<GlobMatcher> {
-    texts.iter().filter_map(|t| glob(&t.value)).collect()
-}
-
 impl OverlayDocument {
     /// The statements about the check itself, with the values of its pins as far as they have been found (see
     /// [`OverlayDocument::find_pins`]).
@@ -342,11 +330,7 @@ impl OverlayDocument {
 
     /// Whether a file is left out by `paths.exclude`.
     pub fn excludes(&self, path: &Path) -> bool {
-        if self.exclude.is_empty() {
-            return false;
-        }
-        let path = self.sees(path);
-        self.exclude.iter().any(|g| g.is_match(&path))
+        !self.exclude.is_empty() && self.exclude.first(&self.sees(path)).is_some()
     }
 
     /// The environment of a file by `environments.NAME.paths`; the first that matches.
@@ -354,11 +338,8 @@ impl OverlayDocument {
         if self.paths.is_empty() {
             return None;
         }
-        let path = self.sees(path);
-        self.paths
-            .iter()
-            .find(|(glob, _)| glob.is_match(&path))
-            .map(|(_, name)| name.as_str())
+        let at = self.paths.first(&self.sees(path))?;
+        self.path_environments.get(at).map(String::as_str)
     }
 
     /// The full name of the environment that `word` means here; otherwise `word`'s usual meaning.

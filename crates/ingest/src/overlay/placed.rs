@@ -4,6 +4,7 @@
 use super::sections::Named;
 use cofferdam_model::Environment;
 use cofferdam_model::link::bare_name;
+use cofferdam_syntax::hash::{HashMap, HashSet};
 
 /// The databases, topics, cells and objectives that files declare, each with its environment.
 #[derive(Debug, Default)]
@@ -14,9 +15,13 @@ pub struct Placed {
     pub(super) slos: Names,
 }
 
-/// Environments and names of one kind.
+/// Names of one kind.
 #[derive(Debug, Default)]
-pub(super) struct Names(Vec<(String, String)>);
+pub(super) struct Names {
+    exact: HashSet<String>,
+    /// The significant parts of the names in each environment.
+    bare: HashMap<String, HashSet<String>>,
+}
 
 impl Placed {
     /// What the files of these environments declare. Call it before any statement is applied.
@@ -40,16 +45,21 @@ impl Placed {
 
 impl Names {
     fn add<'a>(&mut self, env: &Environment, names: impl Iterator<Item = &'a str>) {
-        self.0
-            .extend(names.map(|name| (env.name.clone(), name.to_owned())));
+        let mut names = names.peekable();
+        if names.peek().is_none() {
+            return;
+        }
+        let bare = self.bare.entry(env.name.clone()).or_default();
+        for name in names {
+            self.exact.insert(name.to_owned());
+            bare.insert(bare_name(&env.name, name));
+        }
     }
 
     /// Whether a statement declares the thing in an environment that does not have it: the environment's own
     /// section does, and one for all only if no file declares the thing anywhere.
     pub(super) fn declares<T>(&self, said: &Named<T>) -> bool {
-        let is_it = |(env, name): &(String, String)| {
-            *name == said.name || bare_name(env, name) == bare_name(env, &said.name)
-        };
-        said.is_own || !self.0.iter().any(is_it)
+        let has_it = |(env, bare): (&String, &HashSet<String>)| bare.contains(&bare_name(env, &said.name));
+        said.is_own || !(self.exact.contains(&said.name) || self.bare.iter().any(has_it))
     }
 }
