@@ -34,8 +34,7 @@ const QUIET: &[(&str, &str)] = &[
 /// Reads the tree of a configuration: `route` and `receivers`.
 pub(crate) fn read(config: &Node, parts: &mut Parts) {
     if let Some(route) = config.get("route") {
-        let receivers = config.get("receivers").map_or(&[][..], Node::items);
-        routes(route, None, &Matchers::default(), receivers, parts);
+        routes(route, None, &Matchers::default(), &receivers(config), parts);
     }
 }
 
@@ -53,8 +52,20 @@ pub(crate) fn namespaced(spec: &Node, namespace: Option<&str>, parts: &mut Parts
         }),
         unread: namespace.is_none(),
     };
-    let receivers = spec.get("receivers").map_or(&[][..], Node::items);
-    routes(route, None, &outer, receivers, parts);
+    routes(route, None, &outer, &receivers(spec), parts);
+}
+
+/// Receivers by name, of several with one name the first.
+type Receivers<'n> = HashMap<&'n str, &'n Node>;
+
+fn receivers(config: &Node) -> Receivers<'_> {
+    let mut receivers = Receivers::default();
+    for receiver in config.get("receivers").map_or(&[][..], Node::items) {
+        if let Some(name) = receiver.get("name").and_then(Node::as_str) {
+            receivers.entry(name).or_insert(receiver);
+        }
+    }
+    receivers
 }
 
 /// The conditions of a route and those above it.
@@ -65,7 +76,13 @@ struct Matchers {
 }
 
 /// Reads a route, children before their parents.
-fn routes(node: &Node, parent: Option<&AlertRoute>, outer: &Matchers, receivers: &[Node], parts: &mut Parts) {
+fn routes(
+    node: &Node,
+    parent: Option<&AlertRoute>,
+    outer: &Matchers,
+    receivers: &Receivers<'_>,
+    parts: &mut Parts,
+) {
     let mut matchers = outer.clone();
     for (key, is_pattern) in [("match", false), ("matchre", true)] {
         let pairs = node.like(key).into_iter().flat_map(Node::entries);
@@ -104,9 +121,8 @@ fn routes(node: &Node, parent: Option<&AlertRoute>, outer: &Matchers, receivers:
 }
 
 /// The name of a receiver, with what it does if it calls nobody.
-fn described(name: Fact<String>, receivers: &[Node]) -> Fact<String> {
-    let is_named = |receiver: &&Node| receiver.get("name").and_then(Node::as_str) == Some(&name.value);
-    let Some(receiver) = receivers.iter().find(is_named) else {
+fn described(name: Fact<String>, receivers: &Receivers<'_>) -> Fact<String> {
+    let Some(receiver) = receivers.get(name.value.as_str()) else {
         return name;
     };
     let mut words: Vec<&str> = Vec::new();

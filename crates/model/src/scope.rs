@@ -52,7 +52,7 @@ pub struct Scope {
     pub namespaces: BTreeMap<DeploymentId, BTreeSet<String>>,
     /// Files that only builds have that cannot be made.
     pub unbuilt: BTreeSet<FileId>,
-    /// The environments that each file is deployed for; `None` is a deployment that names none.
+    /// The environments that each file is deployed for, in order; `None` is a deployment that names none.
     pub holds: BTreeMap<FileId, Vec<Option<String>>>,
     /// Namespace and values of the releases among the deployments.
     pub releases: BTreeMap<DeploymentId, ReleaseOf>,
@@ -397,12 +397,15 @@ impl Scope {
 
     /// Whether what stands at these places is deployed for no named environment, and not for this one.
     pub fn is_unnamed(&self, places: impl Iterator<Item = Span>, environment: &str) -> bool {
+        let has = |of: &[Option<String>], name: Option<&str>| {
+            of.binary_search_by(|held| held.as_deref().cmp(&name)).is_ok()
+        };
         let mut unnamed = false;
         for place in places {
             match self.holds.get(&place.file) {
                 None => return false,
-                Some(of) if of.iter().flatten().any(|name| name == environment) => return false,
-                Some(of) => unnamed |= of.contains(&None),
+                Some(of) if has(of, Some(environment)) => return false,
+                Some(of) => unnamed |= has(of, None),
             }
         }
         unnamed

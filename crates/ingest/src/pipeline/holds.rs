@@ -3,6 +3,8 @@
 
 use super::sources::{Piece, Sources};
 use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, FileId, Users};
+use cofferdam_render::hcl::Root;
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::tree::{Node, Value};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -98,13 +100,13 @@ pub(super) fn users(
         let all = below(sources, &release.dir).chain(given.copied());
         found.extend(all.map(|file| (file, id)));
     }
+    let mut roots: HashMap<&Path, Vec<&Root>> = HashMap::default();
+    for root in &sources.terraform.roots {
+        roots.entry(root.dir.as_path()).or_default().push(root);
+    }
     for (deployment, id) in of_kind(DeploymentKind::Terraform) {
-        let roots = sources
-            .terraform
-            .roots
-            .iter()
-            .filter(|root| root.dir == deployment.root);
-        let values = roots.flat_map(|root| &root.environments);
+        let own = roots.get(deployment.root.as_path()).into_iter().flatten();
+        let values = own.flat_map(|root| &root.environments);
         for values in values.filter(|values| values.environment == deployment.environment) {
             found.extend(values.resources.iter().map(|resource| (resource.span.file, id)));
         }

@@ -19,6 +19,7 @@ use super::cursor::Cursor;
 use super::problem::{ProblemKind, SchemaProblem};
 use super::scalar;
 use super::table::Type;
+use cofferdam_syntax::hash::HashSet;
 
 /// Where problems go.
 pub(super) type Out = Vec<SchemaProblem>;
@@ -258,13 +259,13 @@ fn is_zero(at: &Cursor<'_>) -> Option<bool> {
 /// Reports two items of a list with the same text under `field`.
 fn unique(list: &Cursor<'_>, field: &str, what: &str, out: &mut Out) {
     let items = list.node.items();
-    for (index, item) in items.iter().enumerate().skip(1) {
+    let mut seen = HashSet::default();
+    for (index, item) in items.iter().enumerate() {
         let Some(name) = item.get(field).and_then(|n| n.as_str()) else {
             continue;
         };
-        let same =
-            |other: &cofferdam_syntax::tree::Node| other.get(field).and_then(|n| n.as_str()) == Some(name);
-        if !name.is_empty() && !scalar::templated(name) && items[..index].iter().any(same) {
+        let is_first = seen.insert(name);
+        if !is_first && !name.is_empty() && !scalar::templated(name) {
             let item = list.item(index, item);
             if let Some(value) = item.get(field) {
                 out.push(invalid(
