@@ -21,6 +21,7 @@ use crate::source::Fact;
 use crate::units::{Bytes, Rate};
 use crate::variable::Variables;
 use crate::workload::{ConfigObject, ContainerDefaults, ObjectId, ServicePort, Workload};
+use cofferdam_syntax::yaml;
 use cofferdam_syntax::{SourceMap, Span};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,7 +52,14 @@ impl Platform {
     pub fn redactor(&self) -> Redactor<'_> {
         let known = self.environments.iter().flat_map(|env| &env.secret_literals);
         let broken = self.reading.unreadable.iter().filter_map(|file| file.span);
-        Redactor::new(&self.sources, &self.scans, known, broken.collect())
+        // An overlay that can be parsed has errors in what it says; its lines are shown as they are.
+        let of_overlay = self.reading.overlay_problems.iter().filter_map(|file| file.span);
+        let of_overlay = of_overlay.filter(|span| {
+            let text = &self.sources.file(span.file).text;
+            !yaml::parse(text, span.file, 0).errors.is_empty()
+        });
+        let broken = broken.chain(of_overlay).collect();
+        Redactor::new(&self.sources, &self.scans, known, broken)
     }
 }
 

@@ -6,6 +6,7 @@ mod canaries;
 mod files;
 mod forms;
 mod platform;
+mod unread;
 
 use crate::cofferdam;
 use breaks::trees;
@@ -13,6 +14,7 @@ use canaries::Canary;
 use cofferdam_model::redact;
 use files::{FILES, OVERLAYS, STATEMENTS};
 use std::path::Path;
+use unread::UNREAD;
 
 /// One file in as many as there are canaries: all of them together cover every file, each with another
 /// secret.
@@ -273,4 +275,33 @@ password: \"{{ include \"app.passwordReference\" . }}\"
 key: {{ .Values.auth.secretKey | default \"client-key\" }}
 ";
     assert_eq!(redact::masked(Path::new("_helpers.tpl"), template), template);
+}
+
+#[test]
+fn lines_of_a_file_that_cannot_be_read_show_no_text_that_may_be_a_secret() {
+    let mut shown = Vec::new();
+    for (path, text) in UNREAD {
+        for secret in ["Vq71rkPw93TzLm", "three plain words"] {
+            let directory = tempfile::tempdir().unwrap();
+            write(
+                directory.path(),
+                &[((*path).to_owned(), text.replace("{}", secret).into_bytes())],
+            );
+            let root = directory.path().to_str().unwrap();
+            for arguments in [
+                &["check", root][..],
+                &["check", root, "--format", "json"],
+                &["simulate", root],
+                &["init", root],
+            ] {
+                let printed = printed(arguments);
+                shown.extend(
+                    printed
+                        .contains(secret)
+                        .then(|| format!("{path} {arguments:?}: {text}")),
+                );
+            }
+        }
+    }
+    assert!(shown.is_empty(), "{shown:#?}");
 }
