@@ -3,6 +3,7 @@
 
 use crate::few::Few;
 pub use crate::figures::{Figure, Figures};
+pub use crate::places::Location;
 use crate::places::Places;
 use cofferdam_model::database::{Reached, only_database};
 use cofferdam_model::{Absence, Apart, Fact, Linked, Owner, ProjectId, Source, Span};
@@ -75,15 +76,6 @@ impl Confidence {
             Confidence::Certain => "certain",
         }
     }
-}
-
-/// A place that supports a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
-    /// Where.
-    pub span: Span,
-    /// The meaning of the place in a few words ("at most 50 replicas"); may be empty.
-    pub label: String,
 }
 
 /// What a rule reports.

@@ -1,8 +1,16 @@
 //! Where a place is in a list of places. A finding has a few; one about a pod with thousands of containers has thousands.
 
-use crate::finding::Location;
 use cofferdam_model::Span;
 use cofferdam_syntax::hash::HashMap;
+
+/// A place that supports a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// Where.
+    pub span: Span,
+    /// The meaning of the place in a few words ("at most 50 replicas"); may be empty.
+    pub label: String,
+}
 
 /// As many are searched one by one.
 const FEW: usize = 16;
