@@ -2,15 +2,15 @@
 //! settings applied, the most severe findings come first. The order is the same on every run and machine.
 
 use crate::claim;
-use crate::few::Few;
 pub(crate) use crate::finding::UNNAMED;
 use crate::finding::{Confidence, Finding, Location, Severity, Unjudged};
 use crate::join;
-use crate::rule::{Context, Rule, Verdicts};
+use crate::rule::{Context, Rule, Shared, Verdicts};
 use crate::rules;
 use crate::suppress::Suppressions;
 use cofferdam_model::{Deployment, DeploymentId, Environment, Platform, SourceMap, Span, UnreadableFile};
 use cofferdam_syntax::hash::HashSet;
+use cofferdam_syntax::sorted::SortedSet;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,7 +107,12 @@ pub fn severity_of(finding: &Finding) -> Severity {
 const TOGETHER: usize = 16;
 
 /// The findings of one rule in one environment.
-fn judge(env: &Environment, rule: &Rule, platform: &Platform, options: &Options) -> Verdicts {
+fn judge(
+    env: &Environment,
+    rule: &Rule,
+    (platform, shared): (&Platform, &Shared),
+    options: &Options,
+) -> Verdicts {
     let settings = platform.overlay.rules.get(rule.id);
     let mut out = Verdicts::default();
     (rule.check)(
@@ -115,14 +120,15 @@ fn judge(env: &Environment, rule: &Rule, platform: &Platform, options: &Options)
             env,
             platform,
             settings,
+            shared,
         },
         &mut out,
     );
     for finding in &mut out.findings {
         finding.rule = rule.id;
         finding.environments = vec![env.name.clone()];
-        finding.variants = Few::one(env.variant.clone());
-        finding.clusters = Few::one(env.cluster.clone());
+        finding.variants = SortedSet::one(env.variant.clone());
+        finding.clusters = SortedSet::one(env.cluster.clone());
         finding.project = env.project;
         if platform.scope.is_unnamed(claim::places(finding), &env.name) {
             finding.environments = vec![UNNAMED.to_owned()];
@@ -222,13 +228,14 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
         ..Report::default()
     };
     let suppressions = Suppressions::new(platform, options.today, &mut report.suppression_notes);
+    let shared = Shared::default();
     let verdicts: Vec<(&'static str, Sorted)> = (0..groups.len() * chosen.len())
         .into_par_iter()
         .map(|job| {
             let (envs, rule) = (groups[job / chosen.len()], chosen[job % chosen.len()]);
             let mut all = Sorted::default();
             for env in envs {
-                let mut verdicts = judge(env, rule, platform, options);
+                let mut verdicts = judge(env, rule, (platform, &shared), options);
                 if !counts(env) {
                     verdicts.unjudged.clear();
                 }

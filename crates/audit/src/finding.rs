@@ -1,12 +1,11 @@
 //! What a rule reports: a finding with its figures, its places and its assumptions; or that it could not
 //! judge, and which facts are missing.
 
-use crate::few::Few;
-pub use crate::figures::{Figure, Figures};
 pub use crate::places::Location;
 use crate::places::Places;
 use cofferdam_model::database::{Reached, only_database};
 use cofferdam_model::{Absence, Apart, Fact, Linked, Owner, ProjectId, Source, Span};
+use cofferdam_syntax::sorted::{SortedMap, SortedSet};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -78,6 +77,18 @@ impl Confidence {
     }
 }
 
+/// A computed number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// The number.
+    pub value: f64,
+    /// Its unit (`connections`, `s`, `replicas`, `messages`, `%`); empty for a bare number.
+    pub unit: Cow<'static, str>,
+}
+
+/// Computed numbers by name (`snake_case`), in the order of the names.
+pub type Figures = SortedMap<Cow<'static, str>, Figure>;
+
 /// What a rule reports.
 #[derive(Debug, Clone)]
 pub struct Finding {
@@ -92,9 +103,9 @@ pub struct Finding {
     /// How much these environments matter, which is asked for each finding that is joined; `join` fills it.
     pub(crate) stage: Option<u8>,
     /// Variants with this finding, `None` where there are none; the engine fills them.
-    pub variants: Few<Option<String>>,
+    pub variants: SortedSet<Option<String>>,
     /// The clusters that it was found on; `None` where the environment has only one.
-    pub clusters: Few<Option<String>>,
+    pub clusters: SortedSet<Option<String>>,
     /// What it is about ("Deployment data-collector", "topic platform-events"). The same thing has the
     /// same subject in every environment.
     pub subject: String,
@@ -118,6 +129,7 @@ pub struct Finding {
     pub assumptions: Vec<String>,
     /// Places, the most important first.
     pub locations: Vec<Location>,
+    /// The places by their spans, where there are many.
     pub(crate) places: Places,
     /// Other places with the same finding, in other environments; the engine fills them.
     pub also_at: Vec<Span>,
@@ -163,8 +175,8 @@ impl Finding {
             locations: Vec::new(),
             places: Places::default(),
             also_at: Vec::new(),
-            variants: Few::default(),
-            clusters: Few::default(),
+            variants: SortedSet::default(),
+            clusters: SortedSet::default(),
             remedy: String::new(),
             absence: None,
             each: false,

@@ -146,7 +146,7 @@ fn is_of_another_variant(a: &Finding, b: &Finding, meet: impl Fn() -> bool) -> b
 /// certain it is, then how many workloads it counts.
 fn weight(finding: &Finding) -> (Option<Severity>, u8, Confidence, u32) {
     let counted = ["workloads", "budgets", "containers"];
-    let mut figures = counted.iter().filter_map(|name| finding.figures.get(name));
+    let mut figures = counted.iter().filter_map(|name| finding.figures.get(*name));
     (
         finding.severity,
         finding.stage.unwrap_or(1),

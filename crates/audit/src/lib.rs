@@ -3,8 +3,6 @@
 
 mod claim;
 pub mod engine;
-mod few;
-mod figures;
 pub mod finding;
 pub mod init;
 mod join;
@@ -15,6 +13,5 @@ pub mod rules;
 mod suppress;
 
 pub use engine::{Options, Report, audit, severity_of};
-pub use few::Few;
 pub use finding::{Confidence, Evidence, Figure, Figures, Finding, Location, Severity, Unjudged};
 pub use rule::{Context, Fix, Group, Rule, Verdicts};

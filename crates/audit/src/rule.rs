@@ -4,7 +4,10 @@
 use crate::finding::{Finding, Severity, Unjudged};
 use cofferdam_model::overlay::RuleSettings;
 use cofferdam_model::workload::ObjectId;
-use cofferdam_model::{Absence, DeploymentId, Environment, Platform};
+use cofferdam_model::{Absence, DeploymentId, Environment, Platform, Span};
+use cofferdam_syntax::hash::HashMap;
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A rule.
@@ -92,6 +95,15 @@ pub struct Context<'a> {
     pub platform: &'a Platform,
     /// The overlay's settings for this rule.
     pub settings: Option<&'a RuleSettings>,
+    /// What was found out once for all environments.
+    pub shared: &'a Shared,
+}
+
+/// What rules find out once for all environments of a platform, when the first of them asks.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// The environments in which a line sets the replicas of a workload that no autoscaler scales.
+    pub(crate) unscaled: OnceLock<HashMap<Span, BTreeSet<String>>>,
 }
 
 impl Context<'_> {

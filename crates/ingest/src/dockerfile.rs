@@ -88,11 +88,12 @@ pub fn interpret(
     holds: &dyn Fn(&Path) -> bool,
     env: &mut Environment,
 ) {
+    let built_from = built_from(env);
     for dockerfile in dockerfiles {
         if !holds(dockerfile.path) {
             continue;
         }
-        let built = built_from(dockerfile.path, env);
+        let built = built_from.get(dockerfile.path).map_or(&[][..], Vec::as_slice);
         // What something builds runs, whatever environment its name has.
         let named = dockerfile.environment;
         if built.is_empty() && named.is_some_and(|name| name != env.name) {
@@ -117,30 +118,38 @@ pub fn interpret(
     }
 }
 
-/// The services of Compose that are built from a Dockerfile.
-fn built_from(path: &Path, env: &Environment) -> Vec<usize> {
-    let is_built = |at: &usize| workloads(*at, env).any(|w| build::is_from(w, path));
-    (0..env.services.len()).filter(is_built).collect()
+/// The services of Compose that are built from each Dockerfile, in order.
+fn built_from(env: &Environment) -> BTreeMap<PathBuf, Vec<usize>> {
+    let mut built: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+    for at in 0..env.services.len() {
+        for path in workloads(at, env).filter_map(build::dockerfile) {
+            let services = built.entry(path.to_path_buf()).or_default();
+            if services.last() != Some(&at) {
+                services.push(at);
+            }
+        }
+    }
+    built
 }
 
 /// The services that run the image of a Dockerfile: those that are `built` from it, else the one with its name.
 fn services_of(
     dockerfile: &Dockerfile<'_>,
-    built: Vec<usize>,
+    built: &[usize],
     owners: &link::Owners,
     env: &Environment,
 ) -> Vec<usize> {
     if built.is_empty() {
         // What is built from another file is not built from this one.
         let found = owners.find(&dockerfile.owner).map(|id| id.0);
-        let is_open = |at: &usize| !workloads(*at, env).any(build::has_dockerfile);
+        let is_open = |at: &usize| workloads(*at, env).all(|w| build::dockerfile(w).is_none());
         return found.filter(is_open).into_iter().collect();
     }
     // Only the last stage is read.
     let last = dockerfile::last_stage(dockerfile.text);
     let is_last = |target: &str| last.as_deref() == Some(target);
     let runs_last = |at: &usize| workloads(*at, env).filter_map(build::target).all(is_last);
-    built.into_iter().filter(runs_last).collect()
+    built.iter().copied().filter(runs_last).collect()
 }
 
 fn workloads(service: usize, env: &Environment) -> impl Iterator<Item = &Workload> {

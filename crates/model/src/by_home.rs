@@ -1,7 +1,7 @@
 //! Things that share a name, by where they are. A name such as `api` can be in hundreds of namespaces: to compare each
 //! of them with each other would cost the square of their number.
 
-use crate::scope::{DeploymentId, Home};
+use crate::scope::{DeploymentId, Home, Meeting};
 use cofferdam_syntax::hash::HashMap;
 use std::sync::Arc;
 
@@ -80,6 +80,15 @@ impl<T> ByHome<T> {
         let near = self.placed(home.namespace);
         near.filter(move |placed| placed.home().is_related(home))
             .map(|placed| &placed.thing)
+    }
+
+    /// Of things with one name, the one that is meant from `home`: that of its namespace or deployment, else the first that
+    /// may be related.
+    pub fn meant(&self, home: Home<'_>) -> Option<&T> {
+        let mut near = self.placed(home.namespace);
+        let same = near.find(|placed| placed.home().meets(home) == Meeting::Same);
+        same.map(|placed| &placed.thing)
+            .or_else(|| self.related(home).next())
     }
 
     fn placed(&self, namespace: Option<&str>) -> impl Iterator<Item = &Placed<T>> {

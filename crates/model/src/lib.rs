@@ -26,7 +26,6 @@ pub mod secret_scan;
 pub mod secrets;
 pub mod settings;
 pub mod source;
-pub mod texts;
 pub mod units;
 pub mod variable;
 pub mod workload;
@@ -41,7 +40,6 @@ pub use scope::{
     Absence, Altered, Apart, ByProject, Deployment, DeploymentId, DeploymentKind, Home, Kept, Near, Opening,
     PlaceApart, Project, ProjectId, Reach, ReleaseOf, Scope, Users,
 };
-pub use source::{Fact, Source};
-pub use texts::Texts;
+pub use source::{Fact, Source, Texts};
 pub use units::{Bytes, Cpu, Money, Rate, Share};
 pub use variable::{Variable, VariableValue, Variables};

@@ -3,7 +3,7 @@
 
 use crate::by_home::ByHome;
 use crate::scaling::Selector;
-use crate::texts::Texts;
+use crate::source::Texts;
 use crate::workload::{ObjectId, Workload};
 use cofferdam_syntax::Span;
 

@@ -1,8 +1,7 @@
 //! Autoscalers and disruption budgets: what changes the number of replicas, and what limits the change.
 
 use crate::owner::{Owner, WorkloadId};
-use crate::source::Fact;
-use crate::texts::Texts;
+use crate::source::{Fact, Texts};
 use crate::workload::{Amount, Completeness, ObjectId};
 use cofferdam_syntax::Span;
 use std::time::Duration;

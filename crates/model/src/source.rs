@@ -2,6 +2,7 @@
 //! rule computes with carries its source: a place in a file, a statement in the overlay, or an assumption
 //! that the report must name. A value keeps its source through all merges.
 
+use cofferdam_syntax::sorted::SortedMap;
 use cofferdam_syntax::{Span, Spanned};
 use std::fmt;
 use std::sync::Arc;
@@ -41,6 +42,9 @@ pub struct Fact<T> {
     /// Its source.
     pub source: Source,
 }
+
+/// Texts by key: labels, annotations, entries of a ConfigMap.
+pub type Texts = SortedMap<String, Fact<String>>;
 
 impl<T> Fact<T> {
     /// A value that a file declares at `span`.

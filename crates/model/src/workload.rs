@@ -4,8 +4,7 @@
 use crate::images::Image;
 use crate::owner::Owner;
 use crate::scope::{DeploymentId, Home, Kept, Scope};
-use crate::source::Fact;
-use crate::texts::Texts;
+use crate::source::{Fact, Texts};
 use crate::units::{Bytes, Cpu};
 use crate::variable::Variables;
 use cofferdam_syntax::Span;

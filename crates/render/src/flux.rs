@@ -1,6 +1,7 @@
 //! What Flux puts into the objects that it deploys: the variables of a Kustomization's `postBuild` take the place of
 //! `${name}` in every text. Source: Flux's documentation of the Kustomization, "Post build variable substitution".
 
+use cofferdam_syntax::expand::{Expansion, Known, name_length};
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use cofferdam_syntax::{Chains, Layer};
@@ -88,83 +89,64 @@ impl Variables {
         self.substitutes |= other.substitutes;
     }
 
-    /// The value of a variable, for its part of a text.
-    fn value<'v>(&'v self, written: &'v str) -> Option<(&'v str, Option<&'v Node>)> {
-        let end = written
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .unwrap_or(written.len());
-        let (name, rest) = written.split_at(end);
-        let default = [":-", ":=", "-", "="]
-            .iter()
-            .find_map(|sign| rest.strip_prefix(sign));
-        if let Some(known) = self.values.get(name) {
-            let known = known.as_ref()?;
-            // Anything else after the name cuts or replaces a part of the value.
-            let is_whole = rest.is_empty() || default.is_some();
-            let text = known.as_str().filter(|text| is_whole && !text.is_empty())?;
-            return Some((text, Some(known)));
+    /// A text with the values of its variables; `None` if one of them is not known.
+    fn filled(&self, text: &str) -> Option<String> {
+        let value = |name: &str| match self.values.get(name) {
+            Some(value) => (value.as_ref().and_then(Node::as_str)).map_or(Known::Unknown, Known::Set),
+            None if self.open => Known::Unknown,
+            None => Known::Unset,
+        };
+        Expansion {
+            value: &value,
+            bare: false,
+            defaults: "-=",
+            unset: Some(""),
+            keeps: false,
         }
-        if self.open {
-            return None;
-        }
-        let default = [":-", ":=", "-", "="]
-            .iter()
-            .find_map(|sign| rest.strip_prefix(sign));
-        match (rest.is_empty(), default) {
-            (true, _) => Some(("", None)),
-            (false, Some(default)) if !default.contains('$') => Some((default, None)),
-            _ => None,
-        }
+        .of(text)
     }
 
-    /// A text with the values of its variables; `None` if one of them is not known.
-    fn fill<'v>(&'v self, text: &'v str) -> Option<(String, Option<&'v Node>)> {
-        let (mut out, mut only) = (String::with_capacity(text.len()), None);
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("${") {
-            if let Some(escaped) = before.strip_suffix('$') {
-                out.push_str(escaped);
-                out.push_str("${");
-                rest = after;
-                continue;
-            }
-            let (written, after) = after.split_once('}')?;
-            let (value, place) = self.value(written)?;
-            out.push_str(before);
-            out.push_str(value);
-            only = place.filter(|_| before.is_empty() && after.is_empty() && rest.len() == text.len());
-            rest = after;
-        }
-        out.push_str(rest);
-        Some((out, only))
+    /// The value whose place is that of a text which is one variable and nothing else.
+    fn only(&self, text: &str) -> Option<&Node> {
+        let inside = text.strip_prefix("${")?.strip_suffix('}')?;
+        self.values.get(&inside[..name_length(inside)])?.as_ref()
     }
 
     fn put_into(&self, chains: &Chains, node: &mut Node) {
         match &mut node.value {
             Value::Map(map) => map.iter_mut().for_each(|(_, below)| self.put_into(chains, below)),
             Value::Seq(items) => items.iter_mut().for_each(|below| self.put_into(chains, below)),
-            Value::Scalar(scalar) if scalar.text.contains("${") => match self.fill(&scalar.text) {
-                Some((text, only)) => {
-                    let style = scalar.style;
-                    if let Some(value) = only {
-                        node.span = chains.through(value.span, Layer::Reference, node.span);
+            Value::Scalar(scalar) if scalar.text.contains("${") => {
+                let (written, style) = (scalar.text.clone(), scalar.style);
+                node.value = match self.filled(&written) {
+                    None => Value::Unknown("a variable that Flux fills in".into()),
+                    Some(text) if text.is_empty() && style == Style::Plain => Value::Null,
+                    Some(text) => {
+                        let value = self.only(&written).filter(|value| value.as_str() == Some(&text));
+                        if let Some(value) = value {
+                            node.span = chains.through(value.span, Layer::Reference, node.span);
+                        }
+                        let text = text.into();
+                        Value::Scalar(Scalar { text, style })
                     }
-                    node.value = match text.is_empty() && style == Style::Plain {
-                        true => Value::Null,
-                        false => Value::Scalar(Scalar {
-                            text: text.into(),
-                            style,
-                        }),
-                    };
-                }
-                None => node.value = Value::Unknown("a variable that Flux fills in".into()),
-            },
+                };
+            }
             _ => {}
         }
     }
 }
 
 impl Flux {
+    /// The directories that Kustomizations of Flux deploy, in order.
+    pub fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.by_directory.keys().map(PathBuf::as_path)
+    }
+
+    /// Whether a Kustomization of Flux deploys this directory.
+    pub fn deploys(&self, directory: &Path) -> bool {
+        self.by_directory.contains_key(directory)
+    }
+
     /// The variables of what lies in a directory: those of the nearest directory that Flux deploys.
     fn of(&self, directory: &Path) -> Option<&Variables> {
         let mut above = directory.ancestors();

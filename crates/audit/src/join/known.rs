@@ -5,10 +5,10 @@
 
 use super::crowds::Crowds;
 use super::same::{are_disjoint, are_two};
-use crate::few::Few;
 use crate::finding::Finding;
 use cofferdam_model::{FileId, Span};
 use cofferdam_syntax::hash::HashMap;
+use cofferdam_syntax::sorted::SortedSet;
 use std::collections::BTreeSet;
 
 /// As many are compared one by one.
@@ -18,8 +18,8 @@ const FEW: usize = 16;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Scene {
     environments: BTreeSet<String>,
-    variants: Few<Option<String>>,
-    clusters: Few<Option<String>>,
+    variants: SortedSet<Option<String>>,
+    clusters: SortedSet<Option<String>>,
 }
 
 impl Scene {
@@ -33,15 +33,12 @@ impl Scene {
 
     /// Whether it is also the scene of this finding.
     fn has(&self, finding: &Finding) -> bool {
-        let is_part = |all: &Few<Option<String>>, some: &Few<Option<String>>| {
-            some.iter().all(|name| all.contains(name))
-        };
         finding
             .environments
             .iter()
             .all(|name| self.environments.contains(name))
-            && is_part(&self.variants, &finding.variants)
-            && is_part(&self.clusters, &finding.clusters)
+            && finding.variants.is_subset(&self.variants)
+            && finding.clusters.is_subset(&self.clusters)
     }
 
     fn with(mut self, finding: &Finding) -> Scene {

@@ -1,7 +1,7 @@
 //! Whether two findings are about one thing or about two, by their environments, variants, clusters and places.
 
-use crate::few::Few;
 use crate::finding::Finding;
+use cofferdam_syntax::sorted::SortedSet;
 
 /// Whether one environment has both, in two places: then they are two objects with one name. What `a` has absorbed may
 /// be at the place of `b`.
@@ -26,10 +26,10 @@ pub(super) fn are_on_other_clusters(a: &Finding, b: &Finding) -> bool {
 }
 
 /// Whether both are known and have nothing in common.
-pub(super) fn are_disjoint(a: &Few<Option<String>>, b: &Few<Option<String>>) -> bool {
+pub(super) fn are_disjoint(a: &SortedSet<Option<String>>, b: &SortedSet<Option<String>>) -> bool {
     is_known(a) && is_known(b) && a.is_disjoint(b)
 }
 
-pub(super) fn is_known(names: &Few<Option<String>>) -> bool {
+pub(super) fn is_known(names: &SortedSet<Option<String>>) -> bool {
     !names.is_empty() && !names.contains(&None)
 }

@@ -1,9 +1,9 @@
 //! Tests of what is joined, and how the joined finding reads.
 
 use super::*;
-use crate::few::Few;
 use crate::finding::{Confidence, Severity};
 use cofferdam_model::{FileId, SourceFile};
+use cofferdam_syntax::sorted::SortedSet;
 
 #[test]
 fn a_finding_of_several_environments_has_the_text_and_places_of_the_worst() {
@@ -57,7 +57,7 @@ fn one_subject_in_several_variants_is_one_finding() {
     let of = |variant: Option<&str>, at: usize, title: &str| {
         let mut finding = found(0, "Deployment web", at);
         finding.environments = vec!["default".to_owned()];
-        finding.variants = Few::one(variant.map(str::to_owned));
+        finding.variants = SortedSet::one(variant.map(str::to_owned));
         finding.title = title.to_owned();
         finding
     };
@@ -507,7 +507,7 @@ fn clusters_of_one_environment_say_the_same_once() {
     let of = |cluster: Option<&str>, subject: &str, at: usize, title: &str| {
         let mut finding = found(0, subject, at);
         finding.environments = vec!["production".to_owned()];
-        finding.clusters = Few::one(cluster.map(str::to_owned));
+        finding.clusters = SortedSet::one(cluster.map(str::to_owned));
         finding.title = title.to_owned();
         finding
     };

@@ -237,7 +237,7 @@ fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
             .iter()
             .map(|(name, f)| {
                 (
-                    name,
+                    &**name,
                     JsonFigure {
                         value: f.value,
                         unit: &f.unit,

@@ -157,8 +157,8 @@ fn also_at(finding: &Finding, platform: &Platform) -> String {
 /// The figures in words, without those that only count one thing: the title names it.
 fn figures(figures: &Figures) -> String {
     // A number alone that repeats the title computes nothing.
-    let is_plain = |(name, figure): (&str, &Figure)| name == figure.unit || is_count(name, figure);
-    if figures.len() == 1 && figures.iter().all(is_plain) {
+    let is_plain = |name: &str, figure: &Figure| name == figure.unit || is_count(name, figure);
+    if figures.len() == 1 && figures.iter().all(|(name, figure)| is_plain(name, figure)) {
         return String::new();
     }
     figures

@@ -5,7 +5,8 @@ use super::disruption_budget_missing::is_kubernetes;
 use crate::finding::{Evidence, Finding, Severity, UNNAMED};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::workload::Workload;
-use cofferdam_model::{Fact, Span};
+use cofferdam_model::{Fact, Platform, Span, WorkloadId};
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::{Layer, Link};
 use std::collections::BTreeSet;
 
@@ -32,40 +33,39 @@ fn template_of(cx: &Context<'_>, value: &Fact<u32>) -> Option<Span> {
     links.iter().rev().find(is_template).map(|link| link.span)
 }
 
-/// Environments in which the same line sets the replicas of a workload that no autoscaler scales, by name.
-fn unscaled(cx: &Context<'_>, value: &Fact<u32>) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let Some(span) = value.span() else { return names };
-    for env in &cx.platform.environments {
+/// The environments in which a line sets the replicas of a workload that no autoscaler scales, for each such line.
+fn unscaled(platform: &Platform) -> HashMap<Span, BTreeSet<String>> {
+    let mut lines: HashMap<Span, BTreeSet<String>> = HashMap::default();
+    for env in &platform.environments {
+        let scaled: HashSet<WorkloadId> = env.autoscalers.iter().filter_map(|a| a.workload).collect();
         for (at, workload) in env.workloads.iter().enumerate() {
-            let is_same = workload.replicas.as_ref().and_then(Fact::span) == Some(span);
-            let is_scaled = || {
-                env.autoscalers
-                    .iter()
-                    .any(|a| a.workload.is_some_and(|id| id.0 == at))
-            };
-            if is_same && !is_scaled() {
-                names.insert(env.name.clone());
+            let span = workload.replicas.as_ref().and_then(Fact::span);
+            if let Some(span) = span.filter(|_| !scaled.contains(&WorkloadId(at))) {
+                lines.entry(span).or_default().insert(env.name.clone());
             }
         }
     }
-    names
+    lines
 }
 
 /// What to do, and in which order: a field that disappears from what was applied gets its default, one replica. Source:
 /// Kubernetes documentation, "Horizontal Pod Autoscaling", "Migrating Deployments and StatefulSets to horizontal
 /// autoscaling".
 fn remedy(cx: &Context<'_>, workload: &Workload, value: &Fact<u32>) -> String {
-    let elsewhere = unscaled(cx, value);
-    let names: Vec<String> = elsewhere.iter().filter(|n| *n != UNNAMED).cloned().collect();
-    let first = match (elsewhere.is_empty(), names.as_slice()) {
-        (true, _) => "Remove `replicas` from the manifest; the autoscaler owns the number.".to_owned(),
-        (false, []) => {
+    let lines = cx.shared.unscaled.get_or_init(|| unscaled(cx.platform));
+    let elsewhere = value.span().and_then(|span| lines.get(&span));
+    let names = elsewhere.map(|names| -> Vec<&str> {
+        let named = names.iter().map(String::as_str);
+        named.filter(|name| *name != UNNAMED).collect()
+    });
+    let first = match names.as_deref() {
+        None => "Remove `replicas` from the manifest; the autoscaler owns the number.".to_owned(),
+        Some([]) => {
             "Move `replicas` to the deployments without an autoscaler: they use this line, too, and run one \
             replica without it. Where there is one, it owns the number."
                 .to_owned()
         }
-        (false, names) => format!(
+        Some(names) => format!(
             "Move `replicas` to where there is no autoscaler ({}): this line is used there, too, and without it one \
              replica is run. Where there is one, it owns the number.",
             names.join(", ")
@@ -161,8 +161,8 @@ mod tests {
     use super::*;
     use crate::rules::pods::testing::env;
     use crate::rules::testing::{self, fact, owned_by, span};
+    use cofferdam_model::Environment;
     use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
-    use cofferdam_model::{Environment, Platform, WorkloadId};
 
     /// Three replicas in the manifest, and an autoscaler from 2 to 12.
     fn scaled() -> Environment {
@@ -210,14 +210,10 @@ mod tests {
                 environments,
                 ..Platform::default()
             };
-            let mut out = Verdicts::default();
-            let cx = Context {
-                env: &platform.environments[0],
-                platform: &platform,
-                settings: None,
-            };
-            check(&cx, &mut out);
-            out.findings.remove(0).remedy
+            testing::verdicts_in(&RULE, &platform.environments[0], &platform)
+                .findings
+                .remove(0)
+                .remedy
         };
         let alone = remedy(Vec::new());
         assert!(

@@ -30,7 +30,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let of_the_node = workload.id.namespace.as_deref() == Some("kube-system");
         // An export of a cluster names the controller that keeps the pod.
         let is_kept = workload.fields.contains_key("ownerReferences");
-        if of_the_node || is_kept || MEANT.iter().any(|a| workload.annotations.contains_key(a)) {
+        if of_the_node || is_kept || MEANT.iter().any(|a| workload.annotations.contains_key(*a)) {
             continue;
         }
         let once = workload

@@ -413,18 +413,7 @@ mod tests {
         }
         let mut platform = Platform::default();
         platform.scope.deployments = vec![deployment(), deployment()].into();
-        let found = |platform: &Platform| {
-            let mut out = Verdicts::default();
-            check(
-                &Context {
-                    env: &env,
-                    platform,
-                    settings: None,
-                },
-                &mut out,
-            );
-            out.findings.len()
-        };
+        let found = |platform: &Platform| testing::verdicts_in(&RULE, &env, platform).findings.len();
         assert_eq!(found(&platform), 1);
         platform.scope.by_default = [DeploymentId(1)].into();
         assert_eq!(found(&platform), 0);
@@ -480,14 +469,7 @@ mod tests {
             },
             ..Environment::default()
         };
-        let mut out = Verdicts::default();
-        let cx = Context {
-            env: &env,
-            platform: &platform,
-            settings: None,
-        };
-        (RULE.check)(&cx, &mut out);
-        out.findings
+        testing::verdicts_in(&RULE, &env, &platform).findings
     }
 
     #[test]
@@ -569,15 +551,9 @@ mod tests {
         platform
             .sources
             .add(SourceFile::new("a.yaml".into(), "windows: []\n"));
-        let mut out = Verdicts::default();
-        let cx = Context {
-            env: &env,
-            platform: &platform,
-            settings: None,
-        };
-        (RULE.check)(&cx, &mut out);
-        assert_eq!(out.findings.len(), 1);
-        assert!(out.findings[0].title.contains("deploy windows"));
+        let found = testing::verdicts_in(&RULE, &env, &platform).findings;
+        assert_eq!(found.len(), 1);
+        assert!(found[0].title.contains("deploy windows"));
     }
 
     #[test]

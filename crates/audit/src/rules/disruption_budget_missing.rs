@@ -3,10 +3,11 @@
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::delivery::{Dangling, DanglingKind};
+use cofferdam_model::delivery::DanglingKind;
 use cofferdam_model::scaling::DisruptionBudget;
 use cofferdam_model::workload::{Completeness, Workload};
 use cofferdam_model::{Absence, ByHome, Environment, Fact};
+use cofferdam_syntax::hash::HashSet;
 use cofferdam_syntax::nearest::nearest;
 
 /// The rule.
@@ -26,6 +27,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for budget in cx.env.disruption_budgets.iter().filter(|b| may_limit(b)) {
         budgets.push(budget.id.home(), budget);
     }
+    let mistyped = mistyped(cx.env);
     for workload in pods::services(cx.env) {
         let (fewest, fact) = pods::fewest(cx.env, workload);
         if fewest < 2 || !is_kubernetes(&workload.id.kind) {
@@ -34,8 +36,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut near = budgets.near(workload.id.namespace.as_deref());
         let has = near.any(|b| b.selector.matches(&workload.labels));
         // A budget whose labels are mistyped is reported itself: that is the cause.
-        let mut near = budgets.near(workload.id.namespace.as_deref());
-        if has || near.any(|b| is_meant(b, workload) && selects_nothing(cx.env, b)) {
+        let mut near = mistyped.near(workload.id.namespace.as_deref());
+        if has || near.any(|b| is_meant(b, workload)) {
             continue;
         }
         let mut finding = Finding::new(
@@ -90,11 +92,16 @@ fn is_meant(budget: &DisruptionBudget, workload: &Workload) -> bool {
     !labels.is_empty() && labels.iter().all(is_similar)
 }
 
-/// Whether it is reported that the selector of a budget matches no pod.
-fn selects_nothing(env: &Environment, budget: &DisruptionBudget) -> bool {
-    let subject = budget.id.to_string();
-    let of_budget = |d: &Dangling| d.kind == DanglingKind::Selector && d.subject == subject;
-    env.dangling.iter().any(of_budget)
+/// The budgets of which it is reported that their selectors match no pod.
+fn mistyped(env: &Environment) -> ByHome<&DisruptionBudget> {
+    let selectors = env.dangling.iter().filter(|d| d.kind == DanglingKind::Selector);
+    let subjects: HashSet<&str> = selectors.map(|d| d.subject.as_str()).collect();
+    let mut found = ByHome::default();
+    let budgets = env.disruption_budgets.iter();
+    for budget in budgets.filter(|b| may_limit(b) && subjects.contains(b.id.to_string().as_str())) {
+        found.push(budget.id.home(), budget);
+    }
+    found
 }
 
 /// Whether a budget keeps a pod, or may: its numbers may be written where they cannot be read.
@@ -125,6 +132,7 @@ pub(crate) fn is_kubernetes(kind: &str) -> bool {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, span};
+    use cofferdam_model::delivery::Dangling;
     use cofferdam_model::scaling::Selector;
     use cofferdam_model::workload::{Amount, ObjectId};
 

@@ -227,7 +227,7 @@ fn compare(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{fact, span};
+    use crate::rules::testing::{self, fact, span};
     use cofferdam_model::Parts;
     use cofferdam_model::Platform;
     use cofferdam_model::database::Database;
@@ -250,18 +250,10 @@ mod tests {
             environments: vec![env("production", "16", 1), env("staging", staging, 5)],
             ..Platform::default()
         };
-        let mut out = Verdicts::default();
-        for env in &platform.environments {
-            (RULE.check)(
-                &Context {
-                    env,
-                    platform: &platform,
-                    settings: None,
-                },
-                &mut out,
-            );
-        }
-        out.findings
+        let environments = platform.environments.iter();
+        environments
+            .flat_map(|env| testing::verdicts_in(&RULE, env, &platform).findings)
+            .collect()
     }
 
     #[test]
@@ -286,20 +278,8 @@ mod tests {
             ],
             ..Platform::default()
         };
-        let run = |platform: &Platform| {
-            let mut out = Verdicts::default();
-            let env = &platform.environments[0];
-            let settings = None;
-            (RULE.check)(
-                &Context {
-                    env,
-                    platform,
-                    settings,
-                },
-                &mut out,
-            );
-            out.findings
-        };
+        let run =
+            |platform: &Platform| testing::verdicts_in(&RULE, &platform.environments[0], platform).findings;
         let found = run(&platform);
         assert_eq!(found.len(), 1);
         assert_eq!(
@@ -343,14 +323,9 @@ mod tests {
                 environments: environments.into(),
                 ..Platform::default()
             };
-            let mut out = Verdicts::default();
-            let cx = Context {
-                env: &platform.environments[0],
-                platform: &platform,
-                settings: None,
-            };
-            (RULE.check)(&cx, &mut out);
-            out.findings.len()
+            testing::verdicts_in(&RULE, &platform.environments[0], &platform)
+                .findings
+                .len()
         };
         for (line, wanted) in [(40, 0), (41, 1)] {
             assert_eq!(count([at(40, "production"), at(line, "staging")]), wanted);

@@ -173,14 +173,9 @@ mod tests {
             if is_unused {
                 platform.scope.by_default.insert(cofferdam_model::DeploymentId(0));
             }
-            let mut out = Verdicts::default();
-            let cx = Context {
-                env: &platform.environments[0],
-                platform: &platform,
-                settings: None,
-            };
-            check(&cx, &mut out);
-            out.findings.len()
+            testing::verdicts_in(&RULE, &platform.environments[0], &platform)
+                .findings
+                .len()
         };
         for (registry, repository, tag, found) in [
             (None, "etcd-shield", Some("latest"), 0),

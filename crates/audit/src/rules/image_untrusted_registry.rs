@@ -168,7 +168,7 @@ fn place_of(image: &Image) -> String {
 mod tests {
     use super::*;
     use crate::rules::pods;
-    use crate::rules::testing::{fact, span};
+    use crate::rules::testing::{self, fact, span};
     use cofferdam_model::Platform;
     use cofferdam_model::images::{AdmissionPolicy, Image};
 
@@ -196,16 +196,7 @@ mod tests {
         });
         let mut platform = Platform::default();
         platform.overlay.open_registries = open.iter().map(|o| fact((*o).to_owned(), 23)).collect();
-        let mut out = Verdicts::default();
-        (RULE.check)(
-            &Context {
-                env: &env,
-                platform: &platform,
-                settings: None,
-            },
-            &mut out,
-        );
-        out
+        testing::verdicts_in(&RULE, &env, &platform)
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let is_kept = workload.fields.contains_key("ownerReferences");
         if is_kept
             || workload.fields.contains_key("ttlSecondsAfterFinished")
-            || CLEANED_BY.iter().any(|a| workload.annotations.contains_key(a))
+            || CLEANED_BY.iter().any(|a| workload.annotations.contains_key(*a))
         {
             continue;
         }

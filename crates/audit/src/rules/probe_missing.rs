@@ -35,7 +35,7 @@ fn stays(workload: &Workload) -> bool {
         .fields
         .get("restartPolicy")
         .is_none_or(|p| p.value == "Always");
-    let once = || ONCE.iter().any(|a| workload.annotations.contains_key(a));
+    let once = || ONCE.iter().any(|a| workload.annotations.contains_key(*a));
     match workload.lifecycle {
         Lifecycle::Service | Lifecycle::Daemon => true,
         Lifecycle::Pod => always && !once(),

@@ -2,7 +2,7 @@
 
 use crate::engine::{Options, audit};
 use crate::finding::Finding;
-use crate::rule::{Context, Rule, Verdicts};
+use crate::rule::{Context, Rule, Shared, Verdicts};
 use cofferdam_model::Texts;
 use cofferdam_model::calls::{Call, CallSite, CallTarget};
 use cofferdam_model::kafka::{Consumer, Topic, WorkerSetting};
@@ -23,16 +23,19 @@ pub(crate) fn fact<T>(value: T, n: usize) -> Fact<T> {
 
 /// All results of the rule for one environment.
 pub(crate) fn verdicts(rule: &Rule, env: &Environment) -> Verdicts {
-    let platform = Platform::default();
+    verdicts_in(rule, env, &Platform::default())
+}
+
+/// The same in a platform.
+pub(crate) fn verdicts_in(rule: &Rule, env: &Environment, platform: &Platform) -> Verdicts {
     let mut out = Verdicts::default();
-    (rule.check)(
-        &Context {
-            env,
-            platform: &platform,
-            settings: None,
-        },
-        &mut out,
-    );
+    let cx = Context {
+        env,
+        platform,
+        settings: None,
+        shared: &Shared::default(),
+    };
+    (rule.check)(&cx, &mut out);
     out
 }
 

@@ -84,7 +84,7 @@ fn judge(required: &RequiredVariable, service: &Service, out: &mut Verdicts) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{fact, service, span};
+    use crate::rules::testing::{self, fact, service, span};
     use cofferdam_model::{Environment, Parts, Platform, Variable};
 
     fn run(value: Option<&str>, shape: Option<&str>) -> Vec<Finding> {
@@ -111,16 +111,7 @@ mod tests {
             environments: vec!["staging".to_owned()],
             shape: shape.map(|s| fact(s.to_owned(), 4)),
         });
-        let mut out = Verdicts::default();
-        (RULE.check)(
-            &Context {
-                env: &env,
-                platform: &platform,
-                settings: None,
-            },
-            &mut out,
-        );
-        out.findings
+        testing::verdicts_in(&RULE, &env, &platform).findings
     }
 
     #[test]

@@ -430,7 +430,7 @@ fn every_firing_example_fires_with_its_figures() {
         for (name, value) in figures(text) {
             let hit = found
                 .iter()
-                .filter_map(|f| f.figures.get(&name))
+                .filter_map(|f| f.figures.get(&*name))
                 .any(|f| close(f.value, value));
             if !hit {
                 let all: Vec<_> = found.iter().map(|f| &f.figures).collect();

@@ -94,14 +94,9 @@ fn below(from: Option<&Path>, written: &str) -> Option<PathBuf> {
     (!is_address && !path.is_absolute() && !path.starts_with("..")).then_some(path)
 }
 
-/// Whether a workload is built from this Dockerfile.
-pub(crate) fn is_from(workload: &Workload, dockerfile: &Path) -> bool {
-    field(workload, DOCKERFILE).is_some_and(|path| Path::new(path) == dockerfile)
-}
-
-/// Whether the Dockerfile of a workload is known.
-pub(crate) fn has_dockerfile(workload: &Workload) -> bool {
-    field(workload, DOCKERFILE).is_some()
+/// The Dockerfile of a workload, below the root, if it is known.
+pub(crate) fn dockerfile(workload: &Workload) -> Option<&Path> {
+    field(workload, DOCKERFILE).map(Path::new)
 }
 
 /// The stage of its Dockerfile that a workload runs, if it is not the last one by default.

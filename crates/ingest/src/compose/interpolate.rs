@@ -2,16 +2,12 @@
 //! (Docker documentation, "Interpolation"). What neither the file nor `.env` says is not known.
 
 use cofferdam_syntax::env_file;
+use cofferdam_syntax::expand::{Expansion, Known, name_length};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::source::Spanned;
 use cofferdam_syntax::tree::{Node, Scalar, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// Bytes that a text may have after its variables are filled in; one that is written so long may be twice as long.
-const MAX_TEXT: usize = 64 * 1024;
-/// Defaults within defaults before a text is given up.
-const MAX_DEPTH: usize = 16;
 
 /// The variables that a Compose file may take.
 #[derive(Debug, Default)]
@@ -50,14 +46,30 @@ impl Variables {
 
     /// A text with its variables filled in and `$$` as `$`; `None` where a variable has no value and no default.
     pub(super) fn interpolate(&self, text: &str) -> Option<String> {
-        self.filled(text, 0, false)
+        self.expand(text, false)
     }
 
     /// The same for the address of a server: a variable without a value is kept as `${NAME}`, so that only its part of the
     /// address is unknown. `None` for any other text in which a variable has no value.
     pub(super) fn address(&self, text: &str) -> Option<String> {
         let is_address = text.contains("://") || text.contains("host=");
-        self.filled(text, 0, is_address)
+        self.expand(text, is_address)
+    }
+
+    fn expand(&self, text: &str, keeps: bool) -> Option<String> {
+        let value = |name: &str| match self.0.get(name) {
+            Some(known) => Known::Set(&known.value),
+            None => Known::Unset,
+        };
+        Expansion {
+            value: &value,
+            bare: true,
+            defaults: "-",
+            // Whether the shell sets it is not known.
+            unset: None,
+            keeps,
+        }
+        .of(text)
     }
 
     /// Whether a default in a text is what counts.
@@ -75,89 +87,6 @@ impl Variables {
         });
         names && self.interpolate(text).is_some()
     }
-
-    /// `keeps` says whether a variable without a value is kept, so that the others can be filled in.
-    fn filled(&self, text: &str, depth: usize, keeps: bool) -> Option<String> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        let kept = |name: &str| keeps.then(|| format!("${{{name}}}"));
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find('$') {
-            out.push_str(&rest[..at]);
-            let after = &rest[at + 1..];
-            if let Some(tail) = after.strip_prefix('$') {
-                out.push('$');
-                rest = tail;
-            } else if let Some(inner) = after.strip_prefix('{') {
-                let end = closing(inner)?;
-                let inside = &inner[..end];
-                let name = &inside[..name_length(inside)];
-                out.push_str(&self.braced(inside, depth).or_else(|| kept(name))?);
-                rest = &inner[end + 1..];
-            } else {
-                let name = &after[..name_length(after)];
-                if name.is_empty() {
-                    out.push('$');
-                } else {
-                    let known = self.0.get(name).map(|known| known.value.clone());
-                    out.push_str(&known.or_else(|| kept(name))?);
-                }
-                rest = &after[name.len()..];
-            }
-            if out.len() > MAX_TEXT.max(2 * text.len()) {
-                return None;
-            }
-        }
-        out.push_str(rest);
-        Some(out)
-    }
-
-    /// What stands between the braces: a name, and what holds if it is set, empty or missing.
-    fn braced(&self, inner: &str, depth: usize) -> Option<String> {
-        let (name, rest) = inner.split_at(name_length(inner));
-        let known = self.0.get(name).map(|v| v.value.as_str());
-        let (counts_empty, rest) = match rest.strip_prefix(':') {
-            Some(rest) => (true, rest),
-            None => (false, rest),
-        };
-        let set = known.filter(|value| !(counts_empty && value.is_empty()));
-        let (operator, word) = match rest.chars().next() {
-            None => return known.map(str::to_owned),
-            Some(c) => (c, &rest[c.len_utf8()..]),
-        };
-        match (operator, set) {
-            ('-' | '?', Some(value)) => Some(value.to_owned()),
-            ('-', None) => self.filled(word, depth + 1, false),
-            ('+', Some(_)) => self.filled(word, depth + 1, false),
-            // Whether the shell sets it is not known.
-            _ => None,
-        }
-    }
-}
-
-/// Where the brace closes that was opened before the text.
-fn closing(text: &str) -> Option<usize> {
-    let mut depth = 0usize;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'{' => depth += 1,
-            b'}' if depth == 0 => return Some(at),
-            b'}' => depth -= 1,
-            _ => {}
-        }
-    }
-    None
-}
-
-/// How long the name is that a text begins with.
-fn name_length(text: &str) -> usize {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if text.starts_with(|c: char| c.is_ascii_digit()) {
-        return 0;
-    }
-    text.find(|c| !is_name(c)).unwrap_or(text.len())
 }
 
 #[cfg(test)]

@@ -94,12 +94,12 @@ const KEYS: &[&str] = &[
     "working_dir",
 ];
 
-/// Names of the files that Compose reads where nobody names one.
+/// Names of the files of which Compose reads the first where nobody names one, in its order.
 pub(super) const BASES: &[&str] = &[
     "compose.yaml",
     "compose.yml",
-    "docker-compose.yaml",
     "docker-compose.yml",
+    "docker-compose.yaml",
 ];
 
 /// Whether a tree is a Compose file. A file with a name that Compose files have needs only a map `services`. In any

@@ -121,14 +121,10 @@ impl Lists {
 
     /// The lists that are judged. The lowest file alone is not, if another list may be what runs in production.
     fn judged(&self, base: &Path) -> Vec<Vec<PathBuf>> {
-        let is_early = |files: &Vec<PathBuf>| {
-            let stage = files.iter().rev().find_map(|file| stage_of(file));
-            stage.is_some_and(environment::is_before_production)
-        };
         let mut judged = Vec::new();
         if self.by_default.len() > 1 {
             judged.push(self.by_default.clone());
-        } else if self.named.iter().all(is_early) {
+        } else if self.named.iter().all(|files| is_early(files)) {
             judged.push(vec![base.to_path_buf()]);
         }
         for files in &self.named {
@@ -141,8 +137,14 @@ impl Lists {
     }
 }
 
+/// Whether files that are laid over one another are for a stage before production, by the name of the last that names one.
+pub(crate) fn is_early(files: &[PathBuf]) -> bool {
+    let stage = files.iter().rev().find_map(|file| stage_of(file));
+    stage.is_some_and(environment::is_before_production)
+}
+
 /// The environment in the name of a file (`compose.prod.yaml`), with or without evidence.
-pub(crate) fn stage_of(path: &Path) -> Option<&'static str> {
+fn stage_of(path: &Path) -> Option<&'static str> {
     let stem = path.file_stem()?.to_str()?;
     environment::of_name(stem).or_else(|| {
         stem.split(['.', '-', '_'])
@@ -154,13 +156,7 @@ pub(crate) fn stage_of(path: &Path) -> Option<&'static str> {
 /// The file that Docker takes of those in one directory.
 fn first_base<'r>(repo: &'r Repo, path: &Path) -> Option<&'r Path> {
     let directory = path.parent().unwrap_or(Path::new(""));
-    let order = [
-        "compose.yaml",
-        "compose.yml",
-        "docker-compose.yml",
-        "docker-compose.yaml",
-    ];
-    let found = order
+    let found = BASES
         .iter()
         .find_map(|name| repo.yaml.get_key_value(&directory.join(name)));
     found.map(|(path, _)| path.as_path())

@@ -319,7 +319,7 @@ impl<'a> Index<'a> {
             .collect();
         let here = || self.ports.near(home.namespace).copied();
         let has = |s: &ServicePort, (key, value): &(&str, &str)| {
-            s.labels.get(key).is_some_and(|l| l.value == *value)
+            s.labels.get(*key).is_some_and(|l| l.value == *value)
         };
         if self.parts.service_ports.is_empty() {
             return Some((None, false));
@@ -339,11 +339,13 @@ impl<'a> Index<'a> {
             .iter()
             .find(|pair| !here().any(|s| has(s, pair)))
             .or_else(|| wanted.first())?;
-        let values = here().filter_map(|s| s.labels.get(key)).map(|l| l.value.as_str());
+        let values = here()
+            .filter_map(|s| s.labels.get(*key))
+            .map(|l| l.value.as_str());
         let nearest = self.nearest(value, values).map(|near| format!("{key}={near}"));
         // A Service of the same selection that lacks the label was also intended.
         let meant =
-            here().any(|s| s.id.name == *value || s.selector.get(key).is_some_and(|l| l.value == *value));
+            here().any(|s| s.id.name == *value || s.selector.get(*key).is_some_and(|l| l.value == *value));
         Some((
             nearest.clone(),
             !self.has_fragments && (meant || nearest.is_some()),

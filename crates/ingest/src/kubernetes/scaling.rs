@@ -169,7 +169,7 @@ fn labels_of(selector: Selector) -> Texts {
     let mut labels = selector.labels;
     for (key, operator, values) in selector.expressions {
         if let ("In", [one], Some(span)) = (operator.as_str(), values.as_slice(), selector.span) {
-            labels.insert_if_new(&key, Fact::declared(one.clone(), span));
+            labels.insert_if_new(key, Fact::declared(one.clone(), span));
         }
     }
     labels

@@ -270,7 +270,6 @@ fn hosts(workload: &Workload, selected: &Selected<'_>, parts: &Parts) -> Vec<Fac
 struct Found {
     server: Server,
     id: ObjectId,
-    name: String,
     span: Span,
     whole: bool,
     replicas: Option<Fact<u32>>,
@@ -292,7 +291,6 @@ impl Found {
         Found {
             server,
             id: workload.id.clone(),
-            name: workload.id.name.clone(),
             span: workload.span,
             whole: workload.completeness == Completeness::Whole,
             replicas: workload.replicas.clone(),
@@ -308,7 +306,7 @@ impl Found {
     fn push(self, parts: &mut Parts) {
         match self.server {
             Server::Postgres | Server::MySql => {
-                let database = parts::database_in(parts, &self.name, self.id.home(), self.span);
+                let database = parts::database_in(parts, &self.id.name, self.id.home(), self.span);
                 let engine = if self.server == Server::Postgres {
                     Engine::PostgreSql
                 } else {
@@ -322,7 +320,7 @@ impl Found {
                 database.hosts.extend(self.hosts);
             }
             Server::Cache => parts.caches.push(Cache {
-                name: self.name,
+                name: self.id.name,
                 span: Some(self.span),
                 tier: None,
                 multi_zone: None,
@@ -331,11 +329,11 @@ impl Found {
             Server::Kafka => parts.kafka_clusters.push(KafkaCluster {
                 brokers: self.replicas.or_else(|| {
                     self.whole.then(|| {
-                        let why = format!("{} without `replicas` runs one broker", self.name);
+                        let why = format!("{} without `replicas` runs one broker", self.id.name);
                         Fact::assumed(1, why)
                     })
                 }),
-                name: self.name,
+                name: self.id.name,
                 min_insync_replicas: self.min_insync_replicas,
                 ..KafkaCluster::default()
             }),

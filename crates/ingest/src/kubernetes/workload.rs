@@ -153,7 +153,7 @@ fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, parts: &mut 
     for (kind, label) in CONTROLLERS_LABELS {
         if object.id.kind == *kind {
             let name = Fact::declared(object.id.name.clone(), object.span);
-            workload.labels.insert_if_new(label, name);
+            workload.labels.insert_if_new((*label).to_owned(), name);
         }
     }
     let claims = claim_templates(object);

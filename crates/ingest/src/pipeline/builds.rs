@@ -70,7 +70,7 @@ impl<'a> Sources<'a> {
             (repo, &selected),
             (&projects, &labels),
             stated,
-            (&applications, &listed, &charts),
+            (&applications, &listed, &charts, &flux),
         );
         let naming = Naming {
             stated,
@@ -101,7 +101,7 @@ impl<'a> Sources<'a> {
             .filter(|a| a.unknown_generator.is_none());
         let mut named = deployed(known);
         named.extend(commands.kustomizations.iter().cloned());
-        named.extend(unused::deployed_by_flux(repo));
+        named.extend(flux.directories().map(Path::to_path_buf));
         let variants = Variants::of(
             &built,
             &projects,
@@ -117,7 +117,7 @@ impl<'a> Sources<'a> {
         let directories = manifests::directories(repo, (&applications, &commands), &naming);
         let mut deployed = deployed(applications.applications.iter());
         deployed.extend(commands.kustomizations.iter().cloned());
-        deployed.extend(unused::deployed_by_flux(repo));
+        deployed.extend(flux.directories().map(Path::to_path_buf));
         let mut projects = projects;
         let built_by = (&built, &charts, &terraform);
         unused::set_apart(repo, built_by, (&directories, &commands), &mut projects);
@@ -132,7 +132,8 @@ impl<'a> Sources<'a> {
             },
         );
         manifests.rename(|name| stated.environment_name(name));
-        let composed = Composed::of((repo, &projects), &plain, &commands.compose, &file_environments);
+        let files: Vec<(&Path, &[Node])> = plain.iter().map(|file| (file.path, file.documents)).collect();
+        let composed = Composed::of((repo, &projects), &files, &commands.compose, &file_environments);
         let dockerfiles = dockerfile::find(repo, &|path| projects.of_path(path));
         Sources {
             skaffold: Skaffold::read(repo, &projects),
@@ -153,6 +154,7 @@ impl<'a> Sources<'a> {
             charts,
             releases,
             applications,
+            flux,
             terraform,
             repo,
             file_environments,
@@ -181,7 +183,7 @@ fn evidence(
     (repo, selected): (&Repo, &Selected),
     (projects, labels): (&Projects, &Labels<'_>),
     stated: &OverlayDocument,
-    (applications, listed, charts): (&Applications, &[helm::Listed], &Charts),
+    (applications, listed, charts, flux): (&Applications, &[helm::Listed], &Charts, &Flux),
 ) -> Evidence {
     let mut evidence = Evidence::of(labels, selected, projects, stated);
     let mut overlays = Overlays::default();
@@ -204,8 +206,8 @@ fn evidence(
             }
         }
     }
-    for dir in unused::deployed_by_flux(repo) {
-        overlays.add(projects.of_path(&dir), &dir, None);
+    for dir in flux.directories() {
+        overlays.add(projects.of_path(dir), dir, None);
     }
     for (project, name) in overlays.environments() {
         evidence.add(project, name);

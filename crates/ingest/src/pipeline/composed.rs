@@ -1,15 +1,14 @@
 //! Compose files that are laid over one another, and where what they say together holds: in the environment of the last
 //! file that names one. Of stacks that hold in one environment only one runs at a time, so that they are variants.
 
-use super::sources::Plain;
 use super::variants::Variant;
-use crate::compose::stacks::{Stack, Stacks, stage_of};
+use crate::compose::stacks::{Stack, Stacks, is_early};
 use crate::kubernetes;
 use crate::scope::{self, Projects};
 use cofferdam_model::{ProjectId, Span};
-use cofferdam_syntax::environment;
 use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::Node;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -37,7 +36,7 @@ impl Composed {
     /// The stacks among `plain` files. `commands` are the files that commands name together.
     pub(super) fn of(
         (repo, projects): (&Repo, &Projects),
-        plain: &[Plain<'_>],
+        plain: &[(&Path, &[Node])],
         commands: &[Vec<PathBuf>],
         environments: &HashMap<&Path, String>,
     ) -> Composed {
@@ -50,10 +49,10 @@ impl Composed {
             return found;
         }
         let on_clusters: BTreeSet<ProjectId> = (plain.iter())
-            .filter(|file| file.documents.iter().any(kubernetes::is_object))
-            .map(|file| projects.of_path(file.path))
+            .filter(|(_, documents)| documents.iter().any(kubernetes::is_object))
+            .map(|(path, _)| projects.of_path(path))
             .collect();
-        let is_plain: BTreeSet<&Path> = plain.iter().map(|file| file.path).collect();
+        let is_plain: BTreeSet<&Path> = plain.iter().map(|(path, _)| *path).collect();
         for (base, stacks) in stacks.of_base {
             if !stacks
                 .iter()
@@ -70,7 +69,8 @@ impl Composed {
                     variant: None,
                     root: None,
                 })
-                .filter(|judged| judged.environment.is_some() || !is_early(&judged.stack))
+                // Without evidence it is for no environment, and nothing of it may be said of the platform.
+                .filter(|judged| judged.environment.is_some() || !is_early(&judged.stack.files))
                 .collect();
             // Beside the workloads of a cluster, these are for a developer's machine.
             if on_clusters.contains(&projects.of_path(&base)) {
@@ -113,13 +113,6 @@ impl Composed {
         let mut all = self.of_base.values().flatten();
         all.any(|judged| judged.variant.is_some() && judged.root.as_deref() == Some(root))
     }
-}
-
-/// Whether a stack is for a stage before production by the name of a file. Without evidence it is for no environment, and
-/// nothing of it may be said of the platform.
-fn is_early(stack: &Stack) -> bool {
-    let stage = stack.files.iter().rev().find_map(|file| stage_of(file));
-    stage.is_some_and(environment::is_before_production)
 }
 
 /// Keeps the stacks of one lowest file apart: by their environments, and as variants where they have the same one.

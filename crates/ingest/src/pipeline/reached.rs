@@ -2,7 +2,6 @@
 //! those brings is somebody's draft, or left over: nothing follows from it for certain.
 
 use super::sources::Sources;
-use super::unused;
 use cofferdam_model::{Apart, ProjectId};
 use cofferdam_render::argo::{Application, Deploys};
 use cofferdam_syntax::Span;
@@ -38,9 +37,8 @@ impl Reached {
             .filter(|at| !brought[*at].is_empty())
             .map(|at| projects[at])
             .collect();
-        let by_flux = unused::deployed_by_flux(sources.repo);
         let mut reached: Vec<bool> = (0..count)
-            .map(|at| !with_roots.contains(&projects[at]) || is_deployed(sources, &by_flux, &all[at]))
+            .map(|at| !with_roots.contains(&projects[at]) || is_deployed(sources, &all[at]))
             .collect();
         let mut to_visit: Vec<usize> = (0..count).filter(|at| reached[*at]).collect();
         to_visit.extend((0..count).filter(|at| {
@@ -114,7 +112,7 @@ fn is_unused(sources: &Sources<'_>, application: &Application) -> bool {
 }
 
 /// Whether a chart, Flux or a command deploys an application.
-fn is_deployed(sources: &Sources<'_>, by_flux: &BTreeSet<PathBuf>, application: &Application) -> bool {
+fn is_deployed(sources: &Sources<'_>, application: &Application) -> bool {
     let path = file(sources, application);
     let by_command = sources.commands.files.contains(path)
         || sources
@@ -125,7 +123,7 @@ fn is_deployed(sources: &Sources<'_>, by_flux: &BTreeSet<PathBuf>, application: 
     application.of_chart
         || by_command
         || (application.builds.iter())
-            .any(|dir| sources.commands.kustomizations.contains(dir) || by_flux.contains(dir))
+            .any(|dir| sources.commands.kustomizations.contains(dir) || sources.flux.deploys(dir))
 }
 
 /// The applications that each one brings, by the files that it deploys.

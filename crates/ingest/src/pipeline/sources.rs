@@ -14,6 +14,7 @@ use crate::skaffold::Skaffold;
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Deployment, DeploymentId, Kept, Owner, ProjectId, ReleaseOf};
 use cofferdam_render::argo::Applications;
+use cofferdam_render::flux::Flux;
 use cofferdam_render::hcl::Terraform;
 use cofferdam_render::helm::{self, Charts, Remote};
 use cofferdam_render::kustomize::{self, Build, Built};
@@ -65,6 +66,8 @@ pub(super) struct Sources<'a> {
     pub(super) remotes: Vec<Remote>,
     pub(super) releases: Vec<Release>,
     pub(super) applications: Applications,
+    /// What Flux deploys.
+    pub(super) flux: Flux,
     pub(super) terraform: Terraform,
     /// The environment of each file whose path names one. Paths are compared part by part, which an ordered map would
     /// do a dozen times for each question.

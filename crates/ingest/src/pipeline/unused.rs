@@ -214,19 +214,6 @@ pub(super) fn is_base(dir: &Path) -> bool {
     base > overlay || last(&["component", "components"]).is_some_and(|at| at + 2 >= parts.len())
 }
 
-/// Directories that a Kustomization of Flux deploys.
-pub(super) fn deployed_by_flux(repo: &Repo) -> BTreeSet<PathBuf> {
-    let documents = repo.yaml.values().flat_map(|stream| &stream.documents);
-    let of_flux = documents.filter(|node| {
-        let api = node.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
-        api.starts_with("kustomize.toolkit.fluxcd.io/")
-    });
-    of_flux
-        .filter_map(|node| node.at("spec/path")?.as_str())
-        .map(|written| normalise(Path::new(written.trim_start_matches('/'))))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,11 +4,12 @@
 //! must never be mixed up: an open one may still be an assumption, a contradicted one is nothing.
 
 use super::names::{Affixes, fold};
+use crate::by_home::ByHome;
 use crate::database::Reached;
 use crate::owner::DatabaseId;
 use crate::platform::{Environment, Service};
-use crate::scope::{DeploymentId, Home, Meeting};
-use crate::workload::{Container, ServicePort};
+use crate::scope::Home;
+use crate::workload::{Container, ServicePort, Workload};
 use cofferdam_syntax::hash::HashMap;
 
 /// Hosts that are the pod itself: a proxy beside the process.
@@ -78,46 +79,31 @@ pub(super) enum Target {
     Open,
 }
 
-/// The namespace and the deployment of a thing.
-type Place = (Option<String>, Option<DeploymentId>);
-
-fn place(home: Home<'_>) -> Place {
-    (home.namespace.map(str::to_owned), home.deployment)
-}
-
-fn home((namespace, deployment): &Place) -> Home<'_> {
-    Home {
-        namespace: namespace.as_deref(),
-        deployment: *deployment,
-    }
-}
-
-/// Among things of one name, the one that is meant from a place: that of its namespace or deployment, or else the first that
-/// may be related. An unknown namespace of another deployment is not.
-fn meant<'p, T: Copy>(found: &[T], from: Home<'_>, at: impl Fn(T) -> Home<'p>) -> Option<T> {
-    let same = found.iter().find(|one| at(**one).meets(from) == Meeting::Same);
-    same.or_else(|| found.iter().find(|one| at(**one).is_related(from)))
-        .copied()
-}
-
 /// A place of which nothing is known: code and statements are in none.
 const NOWHERE: Home<'static> = Home {
     namespace: None,
     deployment: None,
 };
 
+/// Things by their names.
+type Named<T> = HashMap<String, ByHome<T>>;
+
+/// Adds a thing under one of its names, after all other things.
+fn add<T: PartialEq>(all: &mut Named<T>, name: String, home: Home<'_>, thing: T) {
+    let known = all.entry(name).or_default();
+    if known.iter().next_back() != Some(&thing) {
+        known.push(home, thing);
+    }
+}
+
 /// Databases and poolers by their hosts.
 pub(super) struct Addresses {
-    databases: HashMap<String, Vec<DatabaseId>>,
+    databases: Named<DatabaseId>,
     /// The same by their names without words for environments, and without separators.
-    similar: HashMap<String, Vec<DatabaseId>>,
-    /// Where each database is.
-    homes: Vec<Place>,
-    poolers: HashMap<String, Vec<usize>>,
-    /// Where each pooler is.
-    poolers_at: Vec<Place>,
-    services: HashMap<String, Vec<usize>>,
-    workloads: HashMap<String, Vec<usize>>,
+    similar: Named<DatabaseId>,
+    poolers: Named<usize>,
+    services: Named<usize>,
+    workloads: Named<usize>,
     /// Workloads with a proxy of a provider in their pods.
     proxies: Vec<usize>,
     only: Option<DatabaseId>,
@@ -125,46 +111,30 @@ pub(super) struct Addresses {
 
 impl Addresses {
     pub(super) fn of_databases(env: &Environment) -> Addresses {
-        let mut databases: HashMap<String, Vec<DatabaseId>> = HashMap::default();
-        let mut similar: HashMap<String, Vec<DatabaseId>> = HashMap::default();
-        let add = |all: &mut HashMap<String, Vec<DatabaseId>>, host: String, at: usize| {
-            let known = all.entry(host).or_default();
-            if !known.contains(&DatabaseId(at)) {
-                known.push(DatabaseId(at));
-            }
-        };
+        let (mut databases, mut similar) = (Named::default(), Named::default());
         let affixes = Affixes::new(&env.name, std::iter::empty());
         for (at, database) in env.databases.iter().enumerate() {
             let hosts = database.hosts.iter().filter_map(|h| host_in(&h.value));
             let aliases = database.aliases.iter().cloned();
             for host in hosts.chain(aliases).chain([database.name.to_ascii_lowercase()]) {
-                add(&mut databases, host, at);
+                add(&mut databases, host, database.home(), DatabaseId(at));
             }
             let bare = affixes
                 .strip(&database.name)
                 .unwrap_or_else(|| fold(&database.name));
-            add(&mut similar, bare, at);
+            add(&mut similar, bare, database.home(), DatabaseId(at));
         }
-        let mut services: HashMap<String, Vec<usize>> = HashMap::default();
-        for (at, port) in env.service_ports.iter().enumerate() {
-            services
-                .entry(port.id.name.to_ascii_lowercase())
-                .or_default()
-                .push(at);
+        let (mut services, mut workloads) = (Named::default(), Named::default());
+        for (at, ServicePort { id, .. }) in env.service_ports.iter().enumerate() {
+            add(&mut services, id.name.to_ascii_lowercase(), id.home(), at);
         }
-        let mut workloads: HashMap<String, Vec<usize>> = HashMap::default();
-        for (at, workload) in env.workloads.iter().enumerate() {
-            workloads
-                .entry(workload.id.name.to_ascii_lowercase())
-                .or_default()
-                .push(at);
+        for (at, Workload { id, .. }) in env.workloads.iter().enumerate() {
+            add(&mut workloads, id.name.to_ascii_lowercase(), id.home(), at);
         }
         Addresses {
             databases,
             similar,
-            homes: env.databases.iter().map(|d| place(d.home())).collect(),
-            poolers: HashMap::default(),
-            poolers_at: env.poolers.iter().map(|p| place(p.owner.home())).collect(),
+            poolers: Named::default(),
             services,
             workloads,
             proxies: (env.workloads.iter().enumerate())
@@ -196,10 +166,7 @@ impl Addresses {
                 names.extend(own.map(|port| port.id.name.to_ascii_lowercase()));
             }
             for name in names {
-                let same_name = addresses.poolers.entry(name).or_default();
-                if !same_name.contains(&at) {
-                    same_name.push(at);
-                }
+                add(&mut addresses.poolers, name, pooler.owner.home(), at);
             }
         }
         addresses
@@ -211,9 +178,14 @@ impl Addresses {
     }
 
     /// Records that a host is a database's.
-    pub(super) fn learn(&mut self, host: &str, id: DatabaseId) {
-        if !is_local(host) {
-            self.databases.entry(host.to_owned()).or_insert_with(|| vec![id]);
+    pub(super) fn learn(&mut self, host: &str, id: DatabaseId, env: &Environment) {
+        if !is_local(host) && !self.databases.contains_key(host) {
+            add(
+                &mut self.databases,
+                host.to_owned(),
+                env.databases[id.0].home(),
+                id,
+            );
         }
     }
 
@@ -225,7 +197,7 @@ impl Addresses {
             namespace: namespace.or(from.namespace),
             ..from
         };
-        let of_name = |name: &str| meant(self.poolers.get(name)?, from, |at| home(&self.poolers_at[at]));
+        let of_name = |name: &str| self.poolers.get(name)?.meant(from).copied();
         of_name(host).or_else(|| of_name(first))
     }
 
@@ -238,10 +210,7 @@ impl Addresses {
     fn named_from(&self, host: &str, from: Home<'_>) -> Option<(DatabaseId, Reached)> {
         let first = host.split('.').next().unwrap_or(host);
         let is_whole = inside(host).is_some() || ENDPOINTS.iter().any(|end| host.ends_with(end));
-        let pick = |all: &HashMap<String, Vec<DatabaseId>>, key: &str| {
-            all.get(key)
-                .and_then(|found| meant(found, from, |id| home(&self.homes[id.0])))
-        };
+        let pick = |all: &Named<DatabaseId>, key: &str| all.get(key)?.meant(from).copied();
         let whole = pick(&self.databases, host).or_else(|| pick(&self.databases, first).filter(|_| is_whole));
         if let Some(id) = whole {
             return Some((id, Reached::Named));
@@ -270,10 +239,8 @@ impl Addresses {
             namespace: other.or(from.namespace),
             ..from
         };
-        let services = self.services.get(first).into_iter().flatten();
-        let service = services
-            .map(|at| &env.service_ports[*at])
-            .find(|s| s.id.home().is_related(from));
+        let service = self.services.get(first).and_then(|same| same.meant(from));
+        let service = service.map(|at| &env.service_ports[*at]);
         if let Some(alias) = service.and_then(|s| s.external_name.as_ref())
             && let Some(left) = left.checked_sub(1)
         {
@@ -284,10 +251,8 @@ impl Addresses {
             return Target::Database(id, reached);
         }
         let is_workload = || {
-            let named = self.workloads.get(first).into_iter().flatten();
-            named
-                .into_iter()
-                .any(|at| env.workloads[*at].id.home().is_related(from))
+            let same_name = self.workloads.get(first);
+            same_name.is_some_and(|same| same.related(from).next().is_some())
         };
         match service {
             Some(service) if !service.selector.is_empty() => self.behind(service, env),
@@ -322,9 +287,13 @@ impl Addresses {
 
     /// The database of a proxy that leads to these instances: if they are not known, it may be any.
     fn instance(&self, names: &[&str]) -> Target {
-        let found = names
-            .iter()
-            .find_map(|name| self.databases.get(&name.to_ascii_lowercase())?.first().copied());
+        let found = names.iter().find_map(|name| {
+            self.databases
+                .get(&name.to_ascii_lowercase())?
+                .iter()
+                .next()
+                .copied()
+        });
         match found {
             Some(id) => Target::Database(id, Reached::Named),
             None if names.is_empty() => Target::Open,

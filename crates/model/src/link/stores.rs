@@ -62,7 +62,7 @@ pub(super) fn link(env: &mut Environment) {
         if let (Some(stated), Some(host)) = (&pool.database_name, &pool.host)
             && let Some((id, _)) = addresses.named(&stated.value)
         {
-            addresses.learn(&host.value, id);
+            addresses.learn(&host.value, id, env);
         }
     }
     let poolers_of: Vec<Option<usize>> = env

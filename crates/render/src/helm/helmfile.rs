@@ -81,8 +81,8 @@ pub fn listed<'n>(
         return found;
     }
     for (object, directory) in objects {
-        let path = repo.sources.path(object.span.file);
-        if is_release_of_flux(repo, charts, path, object) {
+        if object.get("kind").and_then(Node::as_str) == Some("HelmRelease") {
+            let path = repo.sources.path(object.span.file);
             found.extend(of_flux((repo, charts), (path, directory), object));
         }
     }

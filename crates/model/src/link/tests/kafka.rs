@@ -6,8 +6,7 @@ use crate::kafka::{Consumer, KafkaClient, Producer, ProducerRole, Topic, WorkerS
 use crate::link::link;
 use crate::owner::Owner;
 use crate::scaling::{MetricKind, ScalingMetric};
-use crate::source::Fact;
-use crate::texts::Texts;
+use crate::source::{Fact, Texts};
 use std::time::Duration;
 
 pub(super) fn topic(name: &str) -> Topic {

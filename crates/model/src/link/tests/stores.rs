@@ -5,8 +5,7 @@ use crate::database::{Database, Pool, PoolTarget, Pooler};
 use crate::link::link;
 use crate::owner::Owner;
 use crate::platform::{Environment, Service};
-use crate::source::Fact;
-use crate::texts::Texts;
+use crate::source::{Fact, Texts};
 use cofferdam_syntax::Span;
 
 #[test]
