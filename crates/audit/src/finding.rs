@@ -1,10 +1,9 @@
 //! What a rule reports: a finding with its figures, its places and its assumptions; or that it could not
 //! judge, and which facts are missing.
 
-pub use crate::places::Location;
-use crate::places::Places;
-use cofferdam_model::database::{Reached, only_database};
-use cofferdam_model::{Absence, Apart, Fact, Linked, Owner, ProjectId, Source, Span};
+use cofferdam_formulas::Places;
+pub use cofferdam_formulas::{Confidence, Evidence, Location};
+use cofferdam_model::{Absence, Apart, ProjectId, Span};
 use cofferdam_syntax::sorted::{SortedMap, SortedSet};
 use std::borrow::Cow;
 use std::fmt;
@@ -52,28 +51,6 @@ impl Severity {
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
-    }
-}
-
-/// How certain a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Confidence {
-    /// Depends on an assumption, which the finding names.
-    Assumed,
-    /// Depends on an interpretation (code, a link by name).
-    Likely,
-    /// The files state it.
-    Certain,
-}
-
-impl Confidence {
-    /// The word for the confidence.
-    pub fn name(self) -> &'static str {
-        match self {
-            Confidence::Assumed => "assumed",
-            Confidence::Likely => "likely",
-            Confidence::Certain => "certain",
-        }
     }
 }
 
@@ -290,145 +267,6 @@ impl Finding {
     }
 }
 
-/// Collects the sources of a computation's numbers while it is made.
-#[derive(Debug, Clone)]
-pub struct Evidence {
-    confidence: Confidence,
-    locations: Vec<Location>,
-    places: Places,
-    assumptions: Vec<String>,
-    similar: bool,
-}
-
-impl Default for Evidence {
-    fn default() -> Self {
-        Evidence {
-            confidence: Confidence::Certain,
-            locations: Vec::new(),
-            places: Places::default(),
-            assumptions: Vec::new(),
-            similar: false,
-        }
-    }
-}
-
-impl Evidence {
-    /// Nothing used yet.
-    pub fn new() -> Self {
-        Evidence::default()
-    }
-
-    /// Uses a fact: its value, with its place recorded under `label` or its assumption named.
-    pub fn take<T: Clone>(&mut self, fact: &Fact<T>, label: impl Into<String>) -> T {
-        self.note(fact, label);
-        fact.value.clone()
-    }
-
-    /// Records a fact's source without its value.
-    pub fn note<T>(&mut self, fact: &Fact<T>, label: impl Into<String>) {
-        match &fact.source {
-            Source::Declared(span) | Source::Stated(span) => self.place(*span, label),
-            Source::Inferred { span, .. } => {
-                self.confidence = self.confidence.min(Confidence::Likely);
-                self.place(*span, label);
-            }
-            Source::Assumed { why } => self.assume(why.to_string()),
-            Source::Observed { .. } => {}
-        }
-    }
-
-    /// Depends on a fact, if it exists, whose place is not shown: on its certainty, and on its assumption.
-    pub fn depend<T>(&mut self, fact: &Option<Fact<T>>) {
-        match fact.as_ref().map(|fact| &fact.source) {
-            Some(Source::Inferred { .. }) => self.likely(),
-            Some(Source::Assumed { why }) => self.assume(why.to_string()),
-            _ => {}
-        }
-    }
-
-    /// Uses a fact if it exists, otherwise a default that is named as an assumption.
-    pub fn take_or<T: Clone>(
-        &mut self,
-        fact: Option<&Fact<T>>,
-        label: impl Into<String>,
-        default: T,
-        why: &str,
-    ) -> T {
-        match fact {
-            Some(fact) => self.take(fact, label),
-            None => {
-                self.assume(why);
-                default
-            }
-        }
-    }
-
-    /// Records a place.
-    pub fn place(&mut self, span: Span, label: impl Into<String>) {
-        if self.places.find(&self.locations, span).is_none() {
-            self.locations.push(Location {
-                span,
-                label: label.into(),
-            });
-        }
-    }
-
-    /// Names an assumption.
-    pub fn assume(&mut self, sentence: impl Into<String>) {
-        let sentence = sentence.into();
-        self.confidence = Confidence::Assumed;
-        if !self.assumptions.contains(&sentence) {
-            self.assumptions.push(sentence);
-        }
-    }
-
-    /// Adds the sources of another computation.
-    pub fn merge(&mut self, other: Evidence) {
-        self.confidence = self.confidence.min(other.confidence);
-        self.similar |= other.similar;
-        for location in other.locations {
-            self.place(location.span, location.label);
-        }
-        for assumption in other.assumptions {
-            self.assume(assumption);
-        }
-    }
-
-    /// Uses the relation of a part to its service. A relation by directory or by a similar name is only
-    /// likely.
-    pub fn owner(&mut self, owner: &Owner) {
-        match owner.linked {
-            Linked::Named => {}
-            Linked::Directory => self.likely(),
-            Linked::Similar => {
-                self.likely();
-                self.similar = true;
-            }
-        }
-    }
-
-    /// Uses the relation of pools or a pooler to their database. One by a similar name is only likely; that it is the
-    /// only database is an assumption.
-    pub fn reached(&mut self, reached: Reached, database: &str, users: &[&str]) {
-        match reached {
-            Reached::Named => {}
-            Reached::Similar => {
-                self.likely();
-                self.similar = true;
-            }
-            Reached::Only => {
-                self.assume(only_database(database, users));
-                self.similar = true;
-            }
-        }
-    }
-
-    /// Records that a step was an interpretation.
-    pub fn likely(&mut self) {
-        self.confidence = self.confidence.min(Confidence::Likely);
-    }
-}
-
 /// A rule that could not judge something, and the facts that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unjudged {
@@ -458,7 +296,7 @@ pub(crate) fn sentence(clause: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cofferdam_model::FileId;
+    use cofferdam_model::{Fact, FileId};
 
     #[test]
     fn a_figure_is_as_certain_as_its_least_certain_part_and_names_that_part() {

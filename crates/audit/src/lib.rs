@@ -6,7 +6,6 @@ pub mod engine;
 pub mod finding;
 pub mod init;
 mod join;
-mod places;
 pub mod report;
 pub mod rule;
 pub mod rules;

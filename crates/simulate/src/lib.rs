@@ -6,8 +6,6 @@
 pub mod chance;
 pub mod components;
 pub mod engine;
-pub mod erlang;
-pub mod facts;
 mod limits;
 pub mod models;
 pub mod outcome;

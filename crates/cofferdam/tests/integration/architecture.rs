@@ -24,8 +24,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cofferdam-ingest",
         &["cofferdam-model", "cofferdam-render", "cofferdam-code"],
     ),
-    ("cofferdam-audit", &["cofferdam-model"]),
-    ("cofferdam-simulate", &["cofferdam-model", "cofferdam-policy"]),
+    ("cofferdam-formulas", &["cofferdam-model"]),
+    ("cofferdam-audit", &["cofferdam-formulas"]),
+    ("cofferdam-simulate", &["cofferdam-formulas", "cofferdam-policy"]),
     (
         "cofferdam",
         &["cofferdam-ingest", "cofferdam-audit", "cofferdam-simulate"],

@@ -17,7 +17,7 @@ const FEW: usize = 16;
 
 /// The index of a long list that only grows.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Places(Option<Box<Index>>);
+pub struct Places(Option<Box<Index>>);
 
 #[derive(Debug, Clone, Default)]
 struct Index {
@@ -28,7 +28,7 @@ struct Index {
 
 impl Places {
     /// The first location in `all` at this place.
-    pub(crate) fn find(&mut self, all: &[Location], span: Span) -> Option<usize> {
+    pub fn find(&mut self, all: &[Location], span: Span) -> Option<usize> {
         if all.len() <= FEW {
             return all.iter().position(|l| l.span == span);
         }

@@ -1,0 +1,14 @@
+//! The arithmetic of platforms: connections, members of consumer groups, detection times, queues, product
+//! defaults. Each formula exists once, with its source, its units and a test against a value computed by hand.
+//!
+//! Rules and scenarios call it, so what both say about one thing is equal. A formula takes facts through
+//! [`Evidence`], which records the place of each, names assumptions and collects what is missing. It never
+//! judges: whether a number is too large is a rule's question.
+
+pub mod erlang;
+pub mod evidence;
+mod places;
+mod shown;
+
+pub use evidence::{Confidence, Evidence, Input, Location, Need, Shown};
+pub use places::Places;
