@@ -178,13 +178,18 @@ impl Evidence {
         default: T,
         why: impl Into<String>,
     ) -> T {
+        self.assume(why);
+        self.plain_input(name, default)
+    }
+
+    /// Shows a value that decides nothing, and so needs no source.
+    pub fn plain_input<T: Shown>(&mut self, name: impl Into<String>, value: T) -> T {
         self.inputs.push(Input {
             name: name.into(),
-            value: default.shown(),
+            value: value.shown(),
             place: None,
         });
-        self.assume(why);
-        default
+        value
     }
 
     /// Uses a fact without which there is no result: `fact` is its name in `cofferdam.yaml`, `example` a value

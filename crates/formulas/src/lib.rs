@@ -5,9 +5,13 @@
 //! [`Evidence`], which records the place of each, names assumptions and collects what is missing. It never
 //! judges: whether a number is too large is a rule's question.
 
+pub mod connections;
+pub mod defaults;
 pub mod erlang;
 pub mod evidence;
+pub mod members;
 mod places;
+pub mod pooler;
 mod shown;
 
 pub use evidence::{Confidence, Evidence, Input, Location, Need, Shown};

@@ -3,6 +3,7 @@
 use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_formulas::connections;
 use cofferdam_model::alerts::{Alert, Timing};
 use cofferdam_model::database::Engine;
 use cofferdam_model::{Absence, DatabaseId, DeploymentKind, FileId, Span};
@@ -210,9 +211,9 @@ fn gaps(cx: &Context<'_>) -> Vec<Gap> {
     let mut gaps = Vec::new();
     for (index, database) in env.databases.iter().enumerate() {
         let mut scratch = Evidence::new();
-        let wanted = demand::direct(env, DatabaseId(index), &mut scratch).wanted();
+        let wanted = demand::direct(env, DatabaseId(index), &mut scratch).full();
         let exhausts =
-            demand::slots(database, &mut scratch).is_some_and(|(slots, _)| wanted > u64::from(slots));
+            connections::slots(database, &mut scratch).is_some_and(|slots| wanted > u64::from(slots.free()));
         let name = &database.name;
         gaps.push(Gap {
             subject: format!("database {name}"),

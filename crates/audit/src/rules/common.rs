@@ -1,6 +1,6 @@
 //! Helpers for several rules: which environments count as production, and words for counts.
 
-use crate::finding::{Evidence, Severity};
+use crate::finding::Severity;
 use cofferdam_model::kafka::Consumer;
 use cofferdam_model::secrets::SecretUse;
 pub(crate) use cofferdam_model::units::count;
@@ -67,82 +67,6 @@ pub(crate) fn replicas(service: &Service) -> Vec<(At, &Fact<u32>)> {
     .into_iter()
     .filter_map(|(at, fact)| fact.as_ref().map(|f| (at, f)))
     .collect()
-}
-
-/// Members that one replica of a service adds to its consumer group: processes × consumers a process. A
-/// worker setting counts only if there is evidence that each worker builds a consumer.
-pub(crate) fn members_per_replica(
-    consumer: &Consumer,
-    service: Option<&Service>,
-    evidence: &mut Evidence,
-) -> u32 {
-    let processes = service
-        .and_then(|s| s.processes.as_ref())
-        .map_or(1, |p| evidence.take(p, "processes in each replica"));
-    if let Some(per_process) = &consumer.consumers_per_process {
-        return processes * evidence.take(per_process, "consumers in each process");
-    }
-    for worker in &consumer.workers {
-        if let Some(builds) = &worker.builds_consumer
-            && builds.value
-        {
-            evidence.note(builds, "each worker builds a consumer");
-            return processes * evidence.take(&worker.count, format!("`{}`", worker.name));
-        }
-    }
-    if let Some(worker) = consumer.workers.first() {
-        let known = worker.builds_consumer.as_ref().is_some_and(|b| !b.value);
-        if !known {
-            evidence.assume(format!(
-                "one consumer a process: nothing shows that each of the {} `{}` builds its own consumer",
-                worker.count.value, worker.name
-            ));
-        }
-    }
-    processes
-}
-
-/// The first worker setting whose workers could be members but are not counted as such: the alternative
-/// reading, and whether the code rules it out.
-pub(crate) fn other_reading(consumer: &Consumer) -> Option<(&cofferdam_model::kafka::WorkerSetting, bool)> {
-    let builds =
-        |w: &cofferdam_model::kafka::WorkerSetting| w.builds_consumer.as_ref().is_some_and(|b| b.value);
-    if consumer.workers.iter().any(builds) {
-        return None;
-    }
-    let worker = consumer.workers.iter().find(|w| w.count.value > 1)?;
-    let ruled_out = consumer.consumers_per_process.is_some() || worker.builds_consumer.is_some();
-    Some((worker, ruled_out))
-}
-
-/// Partitions of all topics that a consumer subscribes to, if all are declared. With several topics, the
-/// range assignor is limited by the largest (it assigns each topic separately), and the others by the sum.
-pub(crate) fn partitions(consumer: &Consumer, env: &Environment, evidence: &mut Evidence) -> Option<u32> {
-    if consumer.topic_ids.is_empty() || consumer.topic_ids.len() < consumer.topics.len() {
-        return None;
-    }
-    let mut counts = Vec::new();
-    for id in &consumer.topic_ids {
-        let topic = &env.topics[id.0];
-        let count = topic.partitions.as_ref()?;
-        counts.push(evidence.take(
-            count,
-            format!(
-                "{} of {}",
-                self::count(count.value.into(), "partition"),
-                topic.name.value
-            ),
-        ));
-    }
-    let range = consumer
-        .assignors
-        .first()
-        .is_some_and(|a| a.value == cofferdam_model::kafka::Assignor::Range);
-    if range {
-        counts.into_iter().max()
-    } else {
-        Some(counts.into_iter().sum())
-    }
 }
 
 /// The name of a group in reports.

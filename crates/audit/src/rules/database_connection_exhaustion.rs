@@ -1,9 +1,10 @@
 //! Compares replicas × pool with the connections that the database has.
 
 use super::common;
-use super::demand;
+use super::demand::{self, Pooled};
 use crate::finding::{Evidence, Finding, Severity, UNNAMED};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_formulas::connections::{self, Begins, Fits, Slots, Wanted};
 use cofferdam_model::DatabaseId;
 use cofferdam_model::database::{Database, Engine};
 use cofferdam_model::units::show_number;
@@ -26,7 +27,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
     // A database that no file describes also has a limit.
     for (host, total) in demand::undescribed(cx.env) {
-        if total.demands.is_empty() {
+        if total.shares.is_empty() {
             continue;
         }
         let partial = wanted_words(&total);
@@ -43,9 +44,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 }
 
 /// Who wants connections to a database that no file describes, as a clause.
-fn undescribed(total: &demand::Total, host: Option<&str>) -> String {
-    let wants = if total.demands.len() == 1 { "wants" } else { "want" };
-    let connections = common::count(total.wanted(), "connection");
+fn undescribed(total: &Wanted, host: Option<&str>) -> String {
+    let wants = if total.shares.len() == 1 { "wants" } else { "want" };
+    let connections = common::count(total.full(), "connection");
     let who = who(total);
     match host {
         None => format!("{who} {wants} {connections}, but no file says to which database"),
@@ -54,165 +55,229 @@ fn undescribed(total: &demand::Total, host: Option<&str>) -> String {
 }
 
 /// The sum of what is wanted, as a partial result.
-fn wanted_words(total: &demand::Total) -> String {
-    let wanted = total.wanted();
+fn wanted_words(total: &Wanted) -> String {
+    let wanted = total.full();
     let are = if wanted == 1 { "is" } else { "are" };
     format!(
         "{} {are} wanted: {}",
         common::count(wanted, "connection"),
-        total.words()
+        demand::words(total)
     )
 }
 
 fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdicts) {
     let subject = format!("database {}", database.name);
     let mut evidence = Evidence::new();
-    let mut slot_evidence = Evidence::new();
     let total = demand::direct(cx.env, id, &mut evidence);
-    if total.demands.is_empty() && total.unknown.is_empty() {
+    if total.shares.is_empty() && total.unknown.is_empty() {
         return;
     }
-    let wanted = total.wanted();
-    let Some((slots, reserved)) = demand::slots(database, &mut slot_evidence) else {
-        let partial = (!total.demands.is_empty()).then(|| wanted_words(&total));
-        out.cannot_judge(
-            subject,
-            [format!("databases.{}.max_connections", database.name)],
-            partial,
-        );
+    let mut slot_evidence = Evidence::new();
+    let Some(slots) = connections::slots(database, &mut slot_evidence) else {
+        let partial = (!total.shares.is_empty()).then(|| wanted_words(&total));
+        let needs = slot_evidence.needs.into_iter().map(|need| need.fact);
+        out.cannot_judge(subject, needs, partial);
         return;
     };
-    let slots64 = u64::from(slots);
-    let rollout = total.wanted_in_rollout();
-    if wanted.max(rollout) <= slots64 {
+    evidence.merge(slot_evidence);
+    let poolers = match total.shares.is_empty() {
+        true => Vec::new(),
+        false => demand::pooled(cx.env, id, u64::from(slots.free()), &mut evidence),
+    };
+    let shortage = Shortage {
+        total: &total,
+        poolers: &poolers,
+        slots,
+        refusal: Engine::refusal(connections::engine(database), slots.reserved),
+    };
+    if shortage.full().max(shortage.in_rollout()) <= u64::from(slots.free()) {
         if !total.unknown.is_empty() {
             let partial = format!(
                 "{} of {} accounted for",
-                show_number(wanted as f64),
-                match slots {
+                show_number(shortage.full() as f64),
+                match slots.free() {
                     1 => "1 connection is".to_owned(),
                     n => format!("{} are", common::count(n.into(), "connection")),
                 }
             );
-            out.cannot_judge(subject, total.unknown, Some(partial));
+            out.cannot_judge(subject, demand::missing(&total), Some(partial));
         }
         return;
     }
-    let only_in_rollout = wanted <= slots64;
-    let asked = if only_in_rollout { rollout } else { wanted };
-    let deficit = asked - slots64;
-    let when = if only_in_rollout {
-        "during a rollout at full scale"
-    } else {
-        "at full scale"
-    };
-    let breaks_at = total.breaks_at(slots64);
-    let engine = database.engine.as_ref().map(|e| e.value);
-    let limit = (slots, reserved, Engine::refusal(engine, reserved));
-    let explanation = explanation(&total, asked, when, limit);
-    let smaller = smaller(&total, slots64, only_in_rollout);
-    let title = format!(
-        "{}: {} wanted {when}, {} available: {} refused",
-        database.name,
-        common::count(asked, "connection"),
-        show_number(f64::from(slots)),
-        show_number(deficit as f64)
-    );
-    let mut finding = Finding::new(subject, title)
-        .severity(common::severity_in(
-            cx.env,
-            if only_in_rollout {
-                Severity::High
-            } else {
-                Severity::Critical
-            },
-        ))
-        .explain(explanation)
-        .remedy(format!(
-            "Put a pooler in front of the database ({}), or {smaller}.",
-            demand::pooler_for(engine, slots)
-        ))
-        .figure("wanted", wanted as f64, "connections")
-        .figure("wanted_in_rollout", rollout as f64, "connections")
-        .figure("available", f64::from(slots), "connections")
-        .figure("deficit", deficit as f64, "connections")
-        .figure("refused_share", deficit as f64 / asked as f64 * 100.0, "%")
-        .evidence(evidence)
-        .evidence(slot_evidence);
-    if let Some(n) = breaks_at {
-        finding = finding.figure("begins_at", f64::from(n), "replicas");
+    if shortage.only_in_rollout() {
+        connections::note_surge(cx.env, &total, &mut evidence);
     }
-    out.report(finding);
+    let severity = common::severity_in(
+        cx.env,
+        match shortage.only_in_rollout() {
+            true => Severity::High,
+            false => Severity::Critical,
+        },
+    );
+    out.report(
+        shortage
+            .finding(subject, database)
+            .severity(severity)
+            .evidence(evidence),
+    );
+}
+
+/// More connections than there are.
+struct Shortage<'a> {
+    total: &'a Wanted,
+    /// Poolers that open connections beside the services.
+    poolers: &'a [Pooled],
+    slots: Slots,
+    /// The error of a refused client.
+    refusal: &'static str,
+}
+
+impl Shortage<'_> {
+    /// Connections of the poolers.
+    fn pooled(&self) -> u64 {
+        self.poolers.iter().map(|pooler| pooler.most).sum()
+    }
+
+    /// Connections at full scale.
+    fn full(&self) -> u64 {
+        self.total.full() + self.pooled()
+    }
+
+    /// Connections at full scale while a rollout overlaps old and new pods.
+    fn in_rollout(&self) -> u64 {
+        self.total.in_rollout() + self.pooled()
+    }
+
+    fn only_in_rollout(&self) -> bool {
+        self.full() <= u64::from(self.slots.free())
+    }
+
+    /// Slots that the poolers leave.
+    fn left(&self) -> u64 {
+        u64::from(self.slots.free()).saturating_sub(self.pooled())
+    }
+
+    fn finding(&self, subject: String, database: &Database) -> Finding {
+        let (asked, when) = match self.only_in_rollout() {
+            true => (self.in_rollout(), "during a rollout at full scale"),
+            false => (self.full(), "at full scale"),
+        };
+        let free = self.slots.free();
+        let deficit = asked - u64::from(free);
+        let title = format!(
+            "{}: {} wanted {when}, {} available: {} refused",
+            database.name,
+            common::count(asked, "connection"),
+            show_number(f64::from(free)),
+            show_number(deficit as f64)
+        );
+        let mut finding = Finding::new(subject, title)
+            .explain(self.explanation(asked, when))
+            .remedy(self.remedy(connections::engine(database)))
+            .figure("wanted", self.full() as f64, "connections")
+            .figure("wanted_in_rollout", self.in_rollout() as f64, "connections")
+            .figure("available", f64::from(free), "connections")
+            .figure("deficit", deficit as f64, "connections")
+            .figure("refused_share", deficit as f64 / asked as f64 * 100.0, "%");
+        if !self.poolers.is_empty() {
+            finding = finding.figure("of_poolers", self.pooled() as f64, "connections");
+        }
+        if let Some(Begins::At(n)) = self.total.begins(self.left()) {
+            finding = finding.figure("begins_at", f64::from(n), "replicas");
+        }
+        if let Some(fits) = self.total.fits(self.left()) {
+            let name = if fits.of_process {
+                "fits_a_process"
+            } else {
+                "fits_a_replica"
+            };
+            finding = finding.figure(name, fits.each as f64, "connections");
+        }
+        finding
+    }
+
+    fn remedy(&self, engine: Option<Engine>) -> String {
+        let smaller = smaller(self.total, self.left());
+        let pool = match self.poolers {
+            [] => format!(
+                "Put a pooler in front of the database ({})",
+                demand::pooler_for(engine, self.slots.free())
+            ),
+            [first, ..] => format!("Let {} connect through {}", who(self.total), first.pooler),
+        };
+        format!("{pool}, or {smaller}.")
+    }
+
+    /// Explains the missing connections: the sum, the scale at which the shortage begins, and what is not counted.
+    fn explanation(&self, asked: u64, when: &str) -> String {
+        let leaves = match self.slots.reserved {
+            0 => "max_connections is".to_owned(),
+            n => format!("max_connections less {n} reserved leaves"),
+        };
+        let of_poolers: String = (self.poolers.iter())
+            .map(|pooler| format!(" + {} of {}", show_number(pooler.most as f64), pooler.pooler))
+            .collect();
+        let mut explanation = format!(
+            "{}{of_poolers} = {} {when}; {leaves} {}. A connection beyond that is refused at once with \"{}\". Pools \
+             that are already open keep their connections, so the replicas that start last (those that should help) get \
+             none, and neither does one that restarts.",
+            demand::words(self.total),
+            common::count(asked, "connection"),
+            show_number(f64::from(self.slots.free())),
+            self.refusal
+        );
+        if let Some(begins) = self.total.begins(self.left()) {
+            explanation.push(' ');
+            explanation.push_str(&demand::begins(self.total, begins));
+        }
+        if self.in_rollout() > self.full() {
+            explanation.push_str(&format!(
+                " A rollout at full scale wants {} while old and new pods overlap.",
+                show_number(self.in_rollout() as f64)
+            ));
+        }
+        if !self.total.unknown.is_empty() {
+            explanation.push_str(&format!(
+                " Not counted, because it is not known: {}.",
+                demand::missing(self.total).join(", ")
+            ));
+        }
+        explanation
+    }
 }
 
 /// What to make smaller, as a clause. Fewer replicas do not help if one of each service already wants too much.
-fn smaller(total: &demand::Total, slots: u64, in_rollout: bool) -> String {
-    let too_much_alone = total.breaks_at(slots) == Some(1);
-    match total.fits(slots, in_rollout) {
-        Some(each) if too_much_alone => format!(
-            "let pool and overflow together be at most {} a process: fewer replicas do not help, because one of \
-             each service already wants more than there is",
-            show_number(each as f64)
-        ),
-        Some(each) => format!(
-            "let pool and overflow together be at most {} a process, or lower the maximum of replicas",
-            show_number(each as f64)
-        ),
-        None if too_much_alone => {
-            "lower the maximum of replicas and the size of the pools: neither alone is \
-            enough"
-                .to_owned()
-        }
-        None => {
-            "lower the maximum of replicas: no size of the pools is small enough, because there are more \
-            processes than connections"
-                .to_owned()
-        }
-    }
-}
-
-/// Explains the missing connections: the sum, the scale at which the shortage begins, and what is not
-/// counted.
-fn explanation(
-    total: &demand::Total,
-    asked: u64,
-    when: &str,
-    (slots, reserved, refusal): (u32, u32, &str),
-) -> String {
-    let leaves = match reserved {
-        0 => "max_connections is".to_owned(),
-        n => format!("max_connections less {n} reserved leaves"),
+fn smaller(total: &Wanted, slots: u64) -> String {
+    let one_each: u64 = total.shares.iter().map(|share| u64::from(share.each)).sum();
+    let fewer = match total.begins(slots) {
+        Some(Begins::AtOnce) => "run fewer replicas",
+        Some(Begins::At(_)) | None => "lower the maximum of replicas",
     };
-    let mut explanation = format!(
-        "{} = {} {when}; {leaves} {}. A connection beyond \
-         that is refused at once with \"{refusal}\". Pools that are already open keep \
-         their connections, so the replicas that start last (those that should help) get none, and neither does one that \
-         restarts.",
-        total.words(),
-        common::count(asked, "connection"),
-        show_number(f64::from(slots)),
-    );
-    if let Some(n) = total.breaks_at(u64::from(slots)) {
-        explanation.push_str(&format!(" The shortage begins when {}.", total.at(n)));
+    match total.fits(slots) {
+        Some(Fits { each, of_process }) => {
+            let whose = if of_process { "a process" } else { "a replica" };
+            let pools = format!(
+                "let all pools of {whose}, with their overflow, have at most {} together",
+                common::count(each, "connection")
+            );
+            match one_each > slots {
+                true => format!(
+                    "{pools}: fewer replicas do not help, because one of each service already wants more than there is"
+                ),
+                false => format!("{pools}, or {fewer}"),
+            }
+        }
+        None if one_each > slots => {
+            format!("{fewer} and make the pools smaller: neither alone is enough")
+        }
+        None => format!(
+            "{fewer}: no size of the pools is small enough, because there are more processes than connections"
+        ),
     }
-    let rollout = total.wanted_in_rollout();
-    if rollout > total.wanted() {
-        explanation.push_str(&format!(
-            " A rollout at full scale wants {} while old and new pods overlap.",
-            show_number(rollout as f64)
-        ));
-    }
-    if !total.unknown.is_empty() {
-        explanation.push_str(&format!(
-            " Not counted, because their pools are not known: {}.",
-            total.unknown.join(", ")
-        ));
-    }
-    explanation
 }
 
-fn who(total: &demand::Total) -> String {
-    let names: Vec<&str> = total.demands.iter().map(|d| d.service.as_str()).collect();
+fn who(total: &Wanted) -> String {
+    let names: Vec<&str> = total.shares.iter().map(|share| share.service.as_str()).collect();
     match names.as_slice() {
         [one] => (*one).to_owned(),
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
@@ -274,7 +339,7 @@ mod tests {
         assert!(remedy.contains("fewer replicas do not help"), "{remedy}");
         // 2 × 2 × 40 = 160 > 97, and 2 × 40 = 80.
         let remedy = testing::only(&RULE, &env(2, 40, Some(100))).remedy;
-        assert!(remedy.ends_with("or lower the maximum of replicas."), "{remedy}");
+        assert!(remedy.ends_with("or run fewer replicas."), "{remedy}");
     }
 
     #[test]
@@ -312,7 +377,7 @@ mod tests {
         assert_eq!(finding.severity, Some(Severity::High));
         // 100 ÷ (10 + 3) = 7.
         assert!(
-            finding.remedy.contains("at most 7 a process"),
+            finding.remedy.contains("at most 7 connections together"),
             "{}",
             finding.remedy
         );

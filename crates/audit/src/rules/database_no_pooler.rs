@@ -4,6 +4,7 @@ use super::common::count;
 use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_formulas::connections;
 use cofferdam_model::database::Engine;
 use cofferdam_model::{Absence, DatabaseId};
 
@@ -26,17 +27,17 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for (index, database) in cx.env.databases.iter().enumerate() {
         let mut evidence = Evidence::new();
         let total = demand::direct(cx.env, DatabaseId(index), &mut evidence);
-        let replicas: u64 = total.demands.iter().map(|d| u64::from(d.replicas)).sum();
+        let replicas = total.replicas();
         if replicas < MANY {
             continue;
         }
         let mut slot_evidence = Evidence::new();
         // If all pools together need less than half of the connections, they leave enough room and no pooler
         // is needed.
-        let Some((slots, _)) = demand::slots(database, &mut slot_evidence) else {
+        let Some(slots) = connections::slots(database, &mut slot_evidence) else {
             continue;
         };
-        if total.wanted() * 2 <= u64::from(slots) {
+        if total.full() * 2 <= u64::from(slots.free()) {
             continue;
         }
         evidence.merge(slot_evidence);
@@ -61,22 +62,22 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                     "{}: {} keep {} of their own, and no pooler shares them",
                     database.name,
                     count(replicas, "replica"),
-                    count(total.wanted(), "connection")
+                    count(total.full(), "connection")
                 ),
             )
             .explain(format!(
                 "{} = {}, most of them idle at any moment: a connection works only while a query \
                  runs. Each one costs the server memory{process}, and every scale-out opens its share \
                  at once.",
-                total.words(),
-                count(total.wanted(), "connection")
+                demand::words(&total),
+                count(total.full(), "connection")
             ))
             .remedy(format!(
                 "Put {pooler} in front of the database, sized from queries a second × seconds each."
             ))
             .absent(Absence::Pooler)
             .figure("replicas", replicas as f64, "replicas")
-            .figure("connections", total.wanted() as f64, "connections")
+            .figure("connections", total.full() as f64, "connections")
             .evidence(evidence),
         );
     }

@@ -3,6 +3,7 @@
 use super::common::{self, At};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_formulas::members;
 use cofferdam_model::kafka::Consumer;
 
 /// The rule.
@@ -27,19 +28,21 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let name = common::group_name(consumer, cx.env);
     let service = cx.env.owner_service(&consumer.owner);
     let mut evidence = Evidence::new();
-    let Some(partitions) = common::partitions(consumer, cx.env, &mut evidence) else {
+    let Some(of_topics) = members::partitions(consumer, cx.env, &mut evidence) else {
         if !consumer.topics.is_empty() || consumer.group.is_some() {
-            let need = match consumer.topics.first() {
-                Some(topic) => format!("kafka.topics.{}.partitions", topic.value),
+            let need = match evidence.needs.into_iter().next() {
+                Some(need) => need.fact,
                 None => "the topic that it reads, under `kafka.topics` with its partitions".to_owned(),
             };
             out.cannot_judge(name, [need], None);
         }
         return;
     };
+    // As many members have work.
+    let partitions = of_topics.most_members();
     let Some(service) = service else { return };
     evidence.owner(&consumer.owner);
-    let per_replica = common::members_per_replica(consumer, Some(service), &mut evidence);
+    let per_replica = members::per_replica(consumer, service, &mut evidence);
     let scales = common::replicas(service);
     let Some((_, most)) = scales.iter().max_by_key(|(_, f)| f.value) else {
         out.cannot_judge(name, [format!("services.{}.replicas", service.name)], None);
@@ -47,7 +50,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     };
     let idle = |replicas: u32, each: u32| (replicas.saturating_mul(each)).saturating_sub(partitions);
     let worst = idle(most.value, per_replica);
-    let other = common::other_reading(consumer);
+    let other = members::other_reading(consumer);
     let other_worst = other.map(|(w, _)| idle(most.value, per_replica.saturating_mul(w.count.value)));
     let ruled_out = other.is_none_or(|(_, ruled_out)| ruled_out);
     if worst == 0 && (ruled_out || other_worst == Some(0)) {
@@ -86,9 +89,19 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         (title, Severity::Low)
     };
     let mut explanation = format!(
-        "Each of the {} goes to exactly one member of the group; members beyond that hold a connection, join \
+        "{} goes to exactly one member of the group; members beyond that hold a connection, join \
          every rebalance and process nothing. {}.",
-        common::count(u64::from(partitions), "partition"),
+        match of_topics.all() == partitions {
+            true => format!(
+                "Each of the {}",
+                common::count(u64::from(partitions), "partition")
+            ),
+            false => format!(
+                "Range assigns each topic separately, beginning with the same member, so the largest topic decides: each of \
+                 its {}",
+                common::count(u64::from(partitions), "partition")
+            ),
+        },
         by_scale.join("; ")
     );
     let mut finding_extra = None;
@@ -166,6 +179,36 @@ mod tests {
         assert_eq!(finding.figures["idle_at_max"].value, 38.0);
         assert_eq!(finding.figures["idle_if_each_worker_is_one"].value, 588.0);
         assert!(finding.assumptions[0].contains("one consumer a process"));
+    }
+
+    #[test]
+    fn the_assignor_decides_how_many_members_of_two_topics_are_idle() {
+        use crate::rules::testing::fact;
+        use cofferdam_model::kafka::{Assignor, Topic};
+        // Topics of 12 and 6 partitions, 50 members.
+        let mut env = env_with_consumer(12, (2, 2, 50), None);
+        let second = Topic {
+            name: fact("second".to_owned(), 70),
+            partitions: Some(fact(6, 71)),
+            ..env.topics[0].clone()
+        };
+        env.topics.push(second);
+        env.consumers[0].topics.push(fact("second".to_owned(), 72));
+        env.consumers[0].topic_ids.push(cofferdam_model::TopicId(1));
+        for (assignor, idle) in [(Assignor::Range, 38.0), (Assignor::RoundRobin, 32.0)] {
+            env.consumers[0].assignors = vec![fact(assignor, 73)];
+            let finding = testing::only(&RULE, &env);
+            assert_eq!(finding.figures["idle_at_max"].value, idle, "{assignor:?}");
+        }
+        // Without an assignor the client's default counts, and is named.
+        env.consumers[0].assignors.clear();
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.figures["idle_at_max"].value, 38.0);
+        assert!(
+            finding.assumptions.iter().any(|why| why.contains("range")),
+            "{:?}",
+            finding.assumptions
+        );
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::kafka::{Assignor, Consumer, KafkaClient};
+use cofferdam_formulas::members;
+use cofferdam_model::kafka::{Consumer, KafkaClient};
 use cofferdam_model::units::{show_duration, times};
 use std::time::Duration;
 
@@ -27,29 +28,6 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Whether the first assignor is eager, by setting or by the client's default.
-fn eager(consumer: &Consumer, evidence: &mut Evidence) -> bool {
-    if let Some(first) = consumer.assignors.first() {
-        return evidence.take(first, "the assignor").is_eager();
-    }
-    let why = match consumer.client.as_ref().map(|c| c.value) {
-        Some(KafkaClient::Java) => "no assignor is set; the Java client's default is range, which is eager",
-        Some(KafkaClient::Librdkafka) => {
-            "no assignor is set; librdkafka's default is range,roundrobin, both eager"
-        }
-        Some(KafkaClient::KafkaPython) => {
-            "no assignor is set; kafka-python's default is range, which is eager"
-        }
-        Some(KafkaClient::AioKafka) => "no assignor is set; aiokafka's default is roundrobin, which is eager",
-        Some(KafkaClient::Sarama) => "no strategy is set; Sarama's default is range, which is eager",
-        Some(KafkaClient::KafkaJs) => "KafkaJS assigns round robin, which is eager",
-        None => "no assignor is set; the default of every common client (range or round robin) is eager",
-    };
-    evidence.assume(why);
-    debug_assert!(Assignor::Range.is_eager() && Assignor::RoundRobin.is_eager());
-    true
-}
-
 fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     if consumer
         .protocol
@@ -66,12 +44,12 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let least = scales.iter().map(|(_, f)| f.value).min().unwrap_or(0);
     let mut evidence = Evidence::new();
     evidence.owner(&consumer.owner);
-    let per_replica = common::members_per_replica(consumer, Some(service), &mut evidence);
+    let per_replica = members::per_replica(consumer, service, &mut evidence);
     let members = most.saturating_mul(per_replica);
     if members < 2 {
         return;
     }
-    let is_eager = eager(consumer, &mut evidence);
+    let is_eager = members::assignor(consumer, &mut evidence).is_eager();
     let is_static = consumer.instance_id.is_some();
     if !is_eager || is_static && least == most {
         // Incremental assignment moves only the partitions that must move; static members that only restart
@@ -208,6 +186,7 @@ fn remedy(consumer: &Consumer) -> String {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, env_with_consumer, fact};
+    use cofferdam_model::kafka::Assignor;
 
     #[test]
     fn fifty_members_stop_a_hundred_times_a_deploy() {

@@ -3,6 +3,7 @@
 use super::common::{self, At};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_formulas::members::{self, Partitions};
 use cofferdam_model::kafka::Consumer;
 use cofferdam_model::units::{amount, show_number};
 
@@ -29,16 +30,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let mut evidence = Evidence::new();
-    let Some(partitions) = common::partitions(consumer, cx.env, &mut evidence) else {
+    let Some(partitions) = members::partitions(consumer, cx.env, &mut evidence) else {
         return;
     };
     let Some(service) = cx.env.owner_service(&consumer.owner) else {
         return;
     };
     evidence.owner(&consumer.owner);
-    if let Some((worker, false)) = common::other_reading(consumer)
-        && partitions > worker.count.value
-        && !partitions.is_multiple_of(worker.count.value)
+    if let Some((worker, false)) = members::other_reading(consumer)
+        && is_uneven(&partitions, worker.count.value)
     {
         let mut evidence = evidence.clone();
         evidence.note(&worker.count, common::count(worker.count.value.into(), "worker"));
@@ -50,7 +50,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
             cx,
             consumer,
             Case {
-                partitions,
+                partitions: partitions.clone(),
                 members: worker.count.value,
                 severity: Severity::Low,
                 evidence,
@@ -58,7 +58,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
             out,
         );
     }
-    let per_replica = common::members_per_replica(consumer, Some(service), &mut evidence);
+    let per_replica = members::per_replica(consumer, service, &mut evidence);
     let fixed = service.scale.min.as_ref().map(|f| f.value) == service.scale.max.as_ref().map(|f| f.value);
     // An autoscaler passes through uneven numbers while it scales; only the numbers at which it stays can be
     // fixed.
@@ -70,11 +70,11 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         return;
     };
     let members = replicas.value.saturating_mul(per_replica);
-    if members == 0 || members >= partitions || partitions.is_multiple_of(members) {
+    if !is_uneven(&partitions, members) {
         return;
     }
     evidence.note(*replicas, format!("{} replicas: {}", at.name(), replicas.value));
-    let ratio = f64::from(partitions.div_ceil(members)) / (f64::from(partitions) / f64::from(members));
+    let ratio = f64::from(partitions.over(members).busiest) / mean(&partitions, members);
     let severity = if ratio >= NOTABLE {
         Severity::Medium
     } else {
@@ -93,8 +93,19 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     );
 }
 
+/// Whether each member gets partitions, and not all the same number.
+fn is_uneven(partitions: &Partitions, members: u32) -> bool {
+    let shares = partitions.over(members);
+    members > 0 && members < partitions.most_members() && shares.busiest > shares.least
+}
+
+/// Partitions of a member on average.
+fn mean(partitions: &Partitions, members: u32) -> f64 {
+    f64::from(partitions.all()) / f64::from(members)
+}
+
 struct Case {
-    partitions: u32,
+    partitions: Partitions,
     members: u32,
     severity: Severity,
     evidence: Evidence,
@@ -108,33 +119,37 @@ fn report(cx: &Context<'_>, consumer: &Consumer, case: Case, out: &mut Verdicts)
         evidence,
     } = case;
     let name = common::group_name(consumer, cx.env);
-    let busiest = partitions.div_ceil(members);
-    let mean = f64::from(partitions) / f64::from(members);
-    let effective = f64::from(partitions) / f64::from(busiest);
-    let heavy = partitions % members;
+    let (shares, mean) = (partitions.over(members), mean(&partitions, members));
+    let (busiest, all) = (shares.busiest, partitions.all());
+    let effective = f64::from(all) / f64::from(busiest);
+    let even: Vec<String> = partitions.even(1000).map(|n| n.to_string()).collect();
     out.report(
         Finding::new(
             name.clone(),
             format!(
-                "{name}: {partitions} partitions over {members} members: the busiest carries {busiest}, the mean is {}",
+                "{name}: {all} partitions over {members} members: the busiest carries {busiest}, the mean is {}",
                 show_number(mean)
             ),
         )
         .severity(severity)
         .explain(format!(
-            "All {partitions} partitions are assigned: {} {busiest} and {} {}. The group keeps up only as long \
+            "All {all} partitions are assigned: {} {busiest} and {} {}. The group keeps up only as long \
              as its busiest member does, so it has the capacity of {}, not of {members}.",
-            gets(heavy, " member"),
-            gets(members - heavy, ""),
-            busiest - 1,
+            gets(shares.busiest_members, " member"),
+            gets(shares.least_members, ""),
+            shares.least,
             amount(effective, "member")
         ))
         .remedy(format!(
-            "Run a number of members that divides {partitions} ({}), or choose a number of partitions with \
+            "Run a number of members that divides {} ({}), or choose a number of partitions with \
              many divisors.",
-            divisors(partitions)
+            match partitions.topics.len() {
+                1 => all.to_string(),
+                _ => "the partitions evenly".to_owned(),
+            },
+            even.join(", ")
         ))
-        .figure("partitions", partitions, "partitions")
+        .figure("partitions", all, "partitions")
         .figure("members", members, "members")
         .figure("busiest", busiest, "partitions")
         .figure("mean", mean, "partitions")
@@ -150,14 +165,6 @@ fn gets(n: u32, noun: &str) -> String {
         1 => format!("1{noun} gets"),
         n => format!("{n}{noun}{} get", if noun.is_empty() { "" } else { "s" }),
     }
-}
-
-fn divisors(n: u32) -> String {
-    (1..=n.min(1000))
-        .filter(|d| n.is_multiple_of(*d))
-        .map(|d| d.to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 //! database sees the sum.
 
 use super::common;
-use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_formulas::connections;
+use cofferdam_formulas::pooler::{self, Limits};
 use cofferdam_model::database::Pooler;
 use cofferdam_model::units::show_number;
 
@@ -30,102 +31,37 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 /// The number of connections that the replicas may open together.
 struct Sum {
-    replicas: u32,
+    limits: Limits,
     one_user: u64,
     worst: u64,
     worst_words: String,
 }
 
-fn sum(pooler: &Pooler, evidence: &mut Evidence) -> Option<Sum> {
-    let replicas = evidence.take(pooler.replicas.as_ref()?, "replicas of the pooler");
-    evidence.owner(&pooler.owner);
-    match &pooler.default_pool_size {
-        Some(size) => evidence.note(size, format!("{} for each user and database", size.value)),
-        None => evidence.assume("default_pool_size is 20, PgBouncer's default"),
-    }
-    if let Some(limit) = &pooler.max_db_connections {
-        evidence.note(
-            limit,
-            format!("{} for each database, in each replica", limit.value),
-        );
-    }
-    if let Some(reserve) = &pooler.reserve_pool_size {
-        evidence.note(reserve, format!("{} in reserve for each pool", reserve.value));
-    }
-    let databases = pooler
-        .databases
-        .as_ref()
-        .map_or(1, |d| evidence.take(d, common::count(d.value.into(), "database")));
-    let each = |users| demand::pooler_connections(pooler, users, databases) * u64::from(replicas);
-    let one_user = each(1);
-    let (worst, worst_words) = if let Some(dynamic) = &pooler.dynamic_credentials {
-        evidence.note(dynamic, "each lease is a separate user");
-        // No file limits the number of leases, so the total is the limit by max_db_connections, or unlimited
-        // without it.
-        match pooler.max_db_connections.as_ref().filter(|m| m.value > 0) {
-            Some(limit) => (
-                u64::from(limit.value) * u64::from(databases) * u64::from(replicas),
-                "with a user for each lease".to_owned(),
-            ),
-            None => (u64::MAX, "without bound, because each lease is a user".to_owned()),
-        }
-    } else {
-        match &pooler.users {
-            Some(users) => {
-                let n = evidence.take(users, common::count(users.value.into(), "user"));
-                (each(n), format!("with {}", common::count(u64::from(n), "user")))
-            }
-            None => (one_user, "with one user".to_owned()),
-        }
+fn sum(pooler: &Pooler, evidence: &mut Evidence) -> Sum {
+    let limits = pooler::limits(pooler, evidence);
+    let one_user = limits.with_users(1);
+    let worst_words = match (limits.users, limits.at_most()) {
+        (None, Some(_)) => "with a user for each lease".to_owned(),
+        (None, None) => "without bound, because each lease is a user".to_owned(),
+        (Some(1), _) => "with one user".to_owned(),
+        (Some(users), _) => format!("with {}", common::count(u64::from(users), "user")),
     };
-    Some(Sum {
-        replicas,
+    Sum {
+        limits,
         one_user,
-        worst: worst.max(one_user),
+        worst: limits.at_most().unwrap_or(u64::MAX).max(one_user),
         worst_words,
-    })
+    }
 }
 
 fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
     let subject = format!("pooler {}", pooler.name);
     let mut evidence = Evidence::new();
-    let Some(sum) = sum(pooler, &mut evidence) else {
-        out.cannot_judge(subject, [format!("services.{}.replicas", pooler.name)], None);
-        return;
-    };
+    let sum = sum(pooler, &mut evidence);
     let database = pooler.database.map(|id| &cx.env.databases[id.0]);
-    let mut limits: Vec<(u64, String)> = Vec::new();
-    if let Some(database) = database {
-        evidence.reached(pooler.reached, &database.name, &[pooler.name.as_str()]);
-        let mut slot_evidence = Evidence::new();
-        if let Some((slots, _)) = demand::slots(database, &mut slot_evidence)
-            && sum.worst > u64::from(slots)
-        {
-            limits.push((
-                u64::from(slots),
-                format!(
-                    "the {} of {}",
-                    common::count(slots.into(), "connection"),
-                    database.name
-                ),
-            ));
-            evidence.merge(slot_evidence);
-        }
-        for (limit, reason) in &database.stated_limits {
-            if sum.worst > u64::from(limit.value) {
-                evidence.note(limit, format!("stated limit: {reason}"));
-                limits.push((
-                    u64::from(limit.value),
-                    format!(
-                        "the stated limit of {} ({reason})",
-                        show_number(f64::from(limit.value))
-                    ),
-                ));
-            }
-        }
-    }
-    let Some((lowest, words)) = limits.iter().min_by_key(|(n, _)| *n).cloned() else {
-        let partial = Some(format!("up to {}", connections(sum.worst)));
+    let limits = exceeded(cx, pooler, &sum, &mut evidence);
+    let Some((lowest, words)) = limits.into_iter().min_by_key(|(n, _)| *n) else {
+        let partial = Some(format!("up to {}", server_connections(sum.worst)));
         match database {
             Some(database) if database.max_connections.is_none() && database.stated_limits.is_empty() => {
                 out.cannot_judge(
@@ -139,6 +75,10 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
                 ["the database behind it, under `databases` with its max_connections"],
                 partial,
             ),
+            Some(_) if !sum.limits.replicas_known => {
+                let partial = Some(format!("{} of one replica", server_connections(sum.worst)));
+                out.cannot_judge(subject, [format!("services.{}.replicas", pooler.name)], partial);
+            }
             Some(_) => {}
         }
         return;
@@ -156,6 +96,34 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
     );
 }
 
+/// The limits of the database that the sum exceeds, in words.
+fn exceeded(cx: &Context<'_>, pooler: &Pooler, sum: &Sum, evidence: &mut Evidence) -> Vec<(u64, String)> {
+    let mut limits: Vec<(u64, String)> = Vec::new();
+    let Some(database) = pooler.database.map(|id| &cx.env.databases[id.0]) else {
+        return limits;
+    };
+    evidence.reached(pooler.reached, &database.name, &[pooler.name.as_str()]);
+    let mut slot_evidence = Evidence::new();
+    if let Some(slots) = connections::slots(database, &mut slot_evidence)
+        && sum.worst > u64::from(slots.free())
+    {
+        let free = common::count(slots.free().into(), "connection");
+        limits.push((slots.free().into(), format!("the {free} of {}", database.name)));
+        evidence.merge(slot_evidence);
+    }
+    for (limit, reason) in &database.stated_limits {
+        if sum.worst > u64::from(limit.value) {
+            evidence.note(limit, format!("stated limit: {reason}"));
+            let stated = show_number(f64::from(limit.value));
+            limits.push((
+                limit.value.into(),
+                format!("the stated limit of {stated} ({reason})"),
+            ));
+        }
+    }
+    limits
+}
+
 fn bound(n: u64) -> String {
     if n == u64::MAX {
         "any number of".to_owned()
@@ -165,7 +133,7 @@ fn bound(n: u64) -> String {
 }
 
 /// A number of connections to the server, for a sentence.
-fn connections(n: u64) -> String {
+fn server_connections(n: u64) -> String {
     match n {
         u64::MAX => "any number of server connections".to_owned(),
         n => common::count(n, "server connection"),
@@ -192,38 +160,31 @@ fn report(pooler: &Pooler, case: Case, out: &mut Verdicts) {
         format!(
             "{}: {} even with one user, against {words}",
             pooler.name,
-            connections(sum.one_user)
+            server_connections(sum.one_user)
         )
     } else {
         format!(
             "{}: {} with one user, up to {} {}, against {words}",
             pooler.name,
-            connections(sum.one_user),
+            server_connections(sum.one_user),
             bound(sum.worst),
             sum.worst_words
         )
     };
-    let remedy_each = lowest / u64::from(sum.replicas.max(1));
-    let replicas = common::count(sum.replicas.into(), "replica");
+    let replicas = sum.limits.replicas;
     let mut finding = Finding::new(subject, title)
         .explain(format!(
             "PgBouncer keeps a pool for each pair of user and database, and every limit applies to one \
              replica only{}. max_db_connections limits the connections that one replica opens to a database, not \
              those that all replicas open together.{}",
-            match sum.replicas {
+            match replicas {
                 0 | 1 => String::new(),
                 n => format!(": {n} replicas have {n} times the limit"),
             },
-            as_deployed(pooler, sum.replicas)
+            as_deployed(pooler, replicas)
         ))
-        .remedy(format!(
-            "Set max_db_connections to {remedy_each} ({lowest} ÷ {replicas}, rounded down){}; let applications log in as one user.",
-            match sum.replicas {
-                0 | 1 => "",
-                _ => ", or run fewer replicas",
-            }
-        ))
-        .figure("replicas", f64::from(sum.replicas), "replicas")
+        .remedy(remedy(&sum.limits, lowest))
+        .figure("replicas", f64::from(replicas), "replicas")
         .figure("connections_with_one_user", sum.one_user as f64, "connections")
         .figure("limit", lowest as f64, "connections")
         .evidence(evidence)
@@ -232,6 +193,32 @@ fn report(pooler: &Pooler, case: Case, out: &mut Verdicts) {
         finding = finding.figure("connections_at_most", sum.worst as f64, "connections");
     }
     out.report(finding);
+}
+
+/// The setting with which all replicas together keep to the limit. It is of one replica and one database, and 0 would be no
+/// limit at all.
+fn remedy(limits: &Limits, lowest: u64) -> String {
+    let databases = match limits.databases {
+        1 => String::new(),
+        n => format!(" ÷ {n} databases"),
+    };
+    let replicas = common::count(limits.replicas.into(), "replica");
+    let fewer = match limits.replicas {
+        1 => "",
+        _ => ", or run fewer replicas",
+    };
+    match limits.fits(lowest) {
+        Some(each) => format!(
+            "Set max_db_connections to {} ({} ÷ {replicas}{databases}, rounded down){fewer}; let applications log in as \
+             one user.",
+            show_number(each as f64),
+            show_number(lowest as f64)
+        ),
+        None => format!(
+            "Run fewer replicas: with {replicas}{databases} even max_db_connections 1 is more than {}.",
+            show_number(lowest as f64)
+        ),
+    }
 }
 
 /// What runs if the image reads none of the settings: 20 for each user and database, without a limit.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cofferdam_model::calls::{Breaker, CallTarget, TimeoutSetting};
 use cofferdam_model::cells::Routing;
-use cofferdam_model::kafka::{Assignor, CommitOrder, Consumer, KafkaClient};
+use cofferdam_model::kafka::{CommitOrder, Consumer, KafkaClient};
 use cofferdam_model::scaling::ScalingBehaviour;
 use cofferdam_model::workload::Amount;
 use cofferdam_model::{Environment, Fact, Service};
@@ -18,7 +18,7 @@ use crate::components::autoscaler::{AutoscalerConfig, Pace, Target};
 use crate::components::cells::Checks;
 use crate::components::kafka::group::GroupConfig;
 use crate::limits::{self, Quantity};
-use cofferdam_formulas::{Evidence, Need};
+use cofferdam_formulas::{Evidence, Need, members};
 
 /// The routing between cells: the one that knows most of them.
 pub(super) fn routing(env: &Environment) -> Option<&Routing> {
@@ -216,34 +216,50 @@ pub(super) struct GroupFacts {
     pub(super) group: GroupConfig,
 }
 
-/// The group of a consumer; `None` if its topic's partitions are not declared.
+/// Messages a second of all topics of a group at peak; a need if they are not known.
+fn rate(
+    env: &Environment,
+    consumer: &Consumer,
+    service: &Service,
+    facts: &mut Evidence,
+) -> Option<cofferdam_model::Rate> {
+    let topics: Vec<_> = consumer.topic_ids.iter().map(|id| &env.topics[id.0]).collect();
+    if let [_, _, ..] = topics.as_slice()
+        && topics.iter().all(|topic| topic.peak_rate.is_some())
+    {
+        let rates = topics.iter().filter_map(|topic| {
+            let name = format!("messages a second of {}", topic.name.value);
+            Some(facts.input(name, topic.peak_rate.as_ref()?).0)
+        });
+        return Some(cofferdam_model::Rate(rates.sum()));
+    }
+    let (of_topic, ask) = match topics.as_slice() {
+        [one] => (
+            one.peak_rate.as_ref(),
+            format!("kafka.topics.{}.messages_per_second", one.name.value),
+        ),
+        _ => (None, format!("services.{}.requests_per_second", service.name)),
+    };
+    facts.need(
+        "messages a second",
+        of_topic.or(service.peak_rate.as_ref()),
+        (&ask, "1000", "it decides how fast a lag grows"),
+    )
+}
+
+/// The group of a consumer; `None` if the partitions of its topics are not declared.
 pub(super) fn group(
     env: &Environment,
     consumer: &Consumer,
     service: &Service,
     facts: &mut Evidence,
 ) -> Option<Result<GroupFacts, Vec<Need>>> {
-    let topics: Vec<_> = consumer.topic_ids.iter().map(|id| &env.topics[id.0]).collect();
-    // With several topics, the one with most partitions: the range assignor assigns each separately.
-    let topic = topics
-        .iter()
-        .filter(|topic| topic.partitions.is_some())
-        .max_by_key(|t| t.partitions.as_ref().map(|p| p.value))?;
-    let partitions = facts
-        .input(
-            format!("partitions of {}", topic.name.value),
-            topic.partitions.as_ref()?,
-        )
-        .max(1);
-    let rate = facts.need(
-        "messages a second",
-        topic.peak_rate.as_ref().or(service.peak_rate.as_ref()),
-        (
-            &format!("kafka.topics.{}.messages_per_second", topic.name.value),
-            "1000",
-            "it decides how fast a lag grows",
-        ),
-    );
+    let mut topics = consumer.topic_ids.iter().map(|id| &env.topics[id.0]);
+    if !topics.any(|topic| topic.partitions.is_some()) {
+        return None;
+    }
+    let partitions = members::partitions(consumer, env, facts);
+    let rate = rate(env, consumer, service, facts);
     let time = facts.need(
         "time for a message",
         consumer.time_per_record.as_ref(),
@@ -253,20 +269,8 @@ pub(super) fn group(
             "it decides how many messages a member can process",
         ),
     );
-    let workers = consumer.workers.iter().max_by_key(|worker| worker.count.value);
-    let threads = workers
-        .map_or(1, |worker| {
-            facts.input(format!("threads that work (`{}`)", worker.name), &worker.count)
-        })
-        .max(1);
-    let builds =
-        workers.is_some_and(|worker| worker.builds_consumer.as_ref().is_some_and(|builds| builds.value));
-    let of_process = consumer
-        .consumers_per_process
-        .as_ref()
-        .map_or(if builds { threads } else { 1 }, |n| n.value);
-    let processes = service.processes.as_ref().map_or(1, |n| n.value);
-    let per_replica = processes.saturating_mul(of_process);
+    let threads = members::threads(consumer, facts);
+    let per_replica = members::per_replica(consumer, service, facts);
     let most = facts.input_or(
         "replicas at most",
         service.scale.max.as_ref().or(service.scale.current.as_ref()),
@@ -274,7 +278,7 @@ pub(super) fn group(
         "one replica, because no file declares how many there are",
     );
     let least = service.scale.min.as_ref().map_or(1, |min| min.value).min(most);
-    let assignor = assignor(consumer, facts);
+    let assignor = members::assignor(consumer, facts);
     let client = consumer.client.as_ref().map_or(KafkaClient::Java, |c| c.value);
     let default = client.session_timeout();
     let session = facts.input_or(
@@ -301,10 +305,9 @@ pub(super) fn group(
         Duration::from_secs(10),
         "a member has started after 10 s, because no file declares how long it takes",
     );
-    let (Some(rate), Some(time)) = (rate, time) else {
+    let (Some(partitions), Some(rate), Some(time)) = (partitions, rate, time) else {
         return Some(Err(std::mem::take(&mut facts.needs)));
     };
-    let busy = if builds { 1 } else { threads };
     let name = consumer.group.as_ref().map_or_else(
         || format!("consumer group of {}", service.name),
         |group| format!("consumer group {}", group.value),
@@ -315,13 +318,13 @@ pub(super) fn group(
         least: members(least),
         most: members(most),
         group: GroupConfig {
-            partitions,
+            topics: partitions.topics.iter().map(|(_, n)| (*n).max(1)).collect(),
             assignor,
             session,
             heartbeat,
             statics: consumer.instance_id.is_some(),
             rate: rate.0,
-            each: f64::from(busy) / time.as_secs_f64().max(1e-6),
+            each: f64::from(threads) / time.as_secs_f64().max(1e-6),
             memory: None,
             comes_again: consumer
                 .commit_order
@@ -332,22 +335,6 @@ pub(super) fn group(
     }))
 }
 
-/// The group's assignor; of several, the first.
-fn assignor(consumer: &Consumer, facts: &mut Evidence) -> Assignor {
-    match consumer.assignors.first() {
-        Some(first) => {
-            facts.input("assignor", &first.clone().map(|assignor| format!("{assignor:?}")));
-            first.value
-        }
-        None => {
-            facts.assume(
-                "the assignor is range, or another eager one, as is the default of every common client",
-            );
-            Assignor::Range
-        }
-    }
-}
-
 /// The number of members that keeps each below 70 % of its capacity, within the possible range.
 pub(super) fn members_for_load(facts: &GroupFacts) -> u32 {
     let wanted = (facts.group.rate / (0.7 * facts.group.each)).ceil().max(1.0);
@@ -355,7 +342,7 @@ pub(super) fn members_for_load(facts: &GroupFacts) -> u32 {
 }
 
 /// The members of a group, each of which has its own state.
-pub(super) fn members(count: u32) -> Quantity {
+pub(super) fn many_members(count: u32) -> Quantity {
     Quantity {
         what: "members (replicas × consumers of each)",
         value: f64::from(count),

@@ -52,7 +52,7 @@ struct Setup {
 impl Setup {
     /// How many members would keep up with the slow work.
     fn enough_members(&self) -> String {
-        let partitions = self.group.partitions;
+        let partitions = self.group.partitions();
         let slow = self.group.each * SPEED;
         let each = self.group.rate / f64::from(partitions.max(1));
         // A member works on whole partitions.
@@ -136,7 +136,7 @@ fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>
             ..base.group
         },
     };
-    let (who, members) = (setup.name.clone(), common::members(setup.most));
+    let (who, members) = (setup.name.clone(), common::many_members(setup.most));
     let case = Case::new(who.clone(), facts, move |streams, _| run(&setup, streams));
     Some(Ok(case.limited(&who, &[members])))
 }
@@ -274,7 +274,7 @@ fn moments(out: &mut Outcome, setup: &Setup, as_is: &Course) {
         out.moment(at(SLOW), Role::Action, "members", setup.enough_members());
     }
     if let Some(second) = as_is.full_scale {
-        let idle = setup.most.saturating_sub(setup.group.partitions);
+        let idle = setup.group.assigned().idle(setup.most);
         out.moment(
             at(second),
             Role::Effect,
@@ -333,17 +333,17 @@ fn figures(out: &mut Outcome, setup: &Setup, as_is: &Course, bounded: &Course) {
         }
     }
     // 7 members of 12 partitions: two each for all except two members; the busiest limits the group.
-    let busiest = setup.group.partitions.div_ceil(setup.members.max(1));
+    let busiest = setup.group.assigned().over(setup.members).busiest;
     out.amount("members", f64::from(setup.members), "members");
     out.amount(
         "load of the busiest member",
-        f64::from(busiest) * setup.group.rate / f64::from(setup.group.partitions.max(1)) / setup.group.each
+        f64::from(busiest) * setup.group.rate / f64::from(setup.group.partitions().max(1)) / setup.group.each
             * 100.0,
         "%",
     );
     out.amount(
         "members without a partition at full scale",
-        f64::from(setup.most.saturating_sub(setup.group.partitions)),
+        f64::from(setup.group.assigned().idle(setup.most)),
         "members",
     );
 }
@@ -396,7 +396,7 @@ mod tests {
             most: 50,
             before_work: Some(!comes_again),
             group: GroupConfig {
-                partitions: 12,
+                topics: vec![12],
                 assignor: Assignor::Range,
                 session: Duration::from_secs(45),
                 heartbeat: Duration::from_secs(3),

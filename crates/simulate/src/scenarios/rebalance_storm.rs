@@ -61,10 +61,13 @@ fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>
     };
     let restarted = Quantity {
         what: "partitions to assign for each member that restarts (members × partitions)",
-        value: f64::from(setup.members) * f64::from(setup.group.partitions),
+        value: f64::from(setup.members) * f64::from(setup.group.partitions()),
         most: limits::ASSIGNED,
     };
-    let (who, quantities) = (setup.name.clone(), [common::members(setup.members), restarted]);
+    let (who, quantities) = (
+        setup.name.clone(),
+        [common::many_members(setup.members), restarted],
+    );
     let case = Case::new(who.clone(), facts, move |streams, _| run(&setup, streams));
     Some(Ok(case.limited(&who, &quantities)))
 }
@@ -205,7 +208,7 @@ fn run(setup: &Setup, streams: &Streams) -> Outcome {
         "s",
     );
     out.amount("largest lag, cooperative and static", both.most_lag, "messages");
-    let idle = setup.members.saturating_sub(setup.group.partitions);
+    let idle = setup.group.assigned().idle(setup.members);
     out.amount("members without a partition", f64::from(idle), "members");
     out.harm = as_is.unread / (as_is.ends - BEGINS) as f64;
     for (course, name) in [
@@ -241,7 +244,7 @@ mod tests {
             name: "group".into(),
             members: 50,
             group: GroupConfig {
-                partitions: 12,
+                topics: vec![12],
                 assignor: Assignor::Range,
                 session: Duration::from_secs(45),
                 heartbeat: Duration::from_secs(3),

@@ -9,9 +9,10 @@
 //! again without any rebalance. Source: Kafka's documentation of the consumer group protocol, KIP-345 (static
 //! membership), KIP-429 (incremental rebalance).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cofferdam_formulas::members::Partitions;
 use cofferdam_model::kafka::Assignor;
 use cofferdam_policy::{Random, Time};
 
@@ -22,8 +23,8 @@ use crate::components::crash_loop::{CrashLoop, CrashLoopConfig};
 /// A group and what it reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupConfig {
-    /// Partitions of its topic.
-    pub partitions: u32,
+    /// Partitions of each of its topics.
+    pub topics: Vec<u32>,
     /// How they are assigned.
     pub assignor: Assignor,
     /// A member without a heartbeat for this time is removed.
@@ -44,6 +45,53 @@ pub struct GroupConfig {
     pub comes_again: bool,
     /// From the start of a process until it has joined.
     pub start_up: Duration,
+}
+
+impl GroupConfig {
+    /// Partitions of all topics, which have numbers from 0, topic after topic.
+    #[must_use]
+    pub fn partitions(&self) -> u32 {
+        self.topics.iter().fold(0, |sum, n| sum.saturating_add(*n))
+    }
+
+    /// Its topics as they are assigned.
+    #[must_use]
+    pub fn assigned(&self) -> Partitions {
+        Partitions {
+            topics: self
+                .topics
+                .iter()
+                .map(|partitions| (String::new(), *partitions))
+                .collect(),
+            assignor: self.assignor,
+        }
+    }
+
+    /// The partition of a number.
+    fn partition(&self, mut number: u32) -> TopicPartition {
+        let last = self.topics.len().saturating_sub(1);
+        for (topic, partitions) in self.topics.iter().enumerate() {
+            if number < *partitions || topic == last {
+                return TopicPartition {
+                    topic,
+                    partition: number,
+                };
+            }
+            number -= partitions;
+        }
+        TopicPartition {
+            topic: 0,
+            partition: number,
+        }
+    }
+
+    /// The number of a partition.
+    fn number(&self, of: TopicPartition) -> u32 {
+        self.topics
+            .iter()
+            .take(of.topic)
+            .fold(of.partition, |sum, n| sum.saturating_add(*n))
+    }
 }
 
 /// What happened in a second.
@@ -101,11 +149,16 @@ impl Group {
     /// A group of this many members that have their assigned partitions.
     #[must_use]
     pub fn new(config: GroupConfig, members: u32) -> Self {
-        let topics = Topics::new([("topic".to_owned(), config.partitions)]);
+        let names = config
+            .topics
+            .iter()
+            .enumerate()
+            .map(|(n, partitions)| (format!("{n:09}"), *partitions));
+        let topics = Topics::new(names);
         let mut group = Self {
             topics,
             members: Vec::new(),
-            backlog: vec![0.0; config.partitions as usize],
+            backlog: vec![0.0; config.partitions() as usize],
             busy_until: 0.0,
             moving: BTreeMap::new(),
             again: false,
@@ -216,7 +269,7 @@ impl Group {
     pub fn tick(&mut self, speed: f64, chance: &mut Chance) -> Second {
         self.second += 1;
         let mut second = Second::default();
-        let each = self.config.rate / f64::from(self.config.partitions.max(1));
+        let each = self.config.rate / f64::from(self.config.partitions().max(1));
         for backlog in &mut self.backlog {
             *backlog += each;
         }
@@ -334,14 +387,11 @@ impl Group {
             .iter()
             .map(|n| Joining {
                 id: self.members[*n].id.clone(),
-                topics: BTreeSet::from([0]),
+                topics: (0..self.config.topics.len()).collect(),
                 owned: self.members[*n]
                     .owned
                     .iter()
-                    .map(|partition| TopicPartition {
-                        topic: 0,
-                        partition: *partition,
-                    })
+                    .map(|number| self.config.partition(*number))
                     .collect(),
                 ..Joining::default()
             })
@@ -353,7 +403,7 @@ impl Group {
             .into_iter()
             .zip(assign(self.config.assignor, &self.topics, &joining))
         {
-            self.members[number].owned = dealt.into_iter().map(|partition| partition.partition).collect();
+            self.members[number].owned = dealt.into_iter().map(|of| self.config.number(of)).collect();
         }
     }
 
@@ -395,7 +445,7 @@ impl Group {
                         } else {
                             member.queue - memory
                         };
-                        let all: Vec<u32> = (0..self.config.partitions).collect();
+                        let all: Vec<u32> = (0..self.config.partitions()).collect();
                         let of = if member.owned.is_empty() {
                             &all
                         } else {
@@ -426,7 +476,7 @@ impl Group {
                 }
             }
         }
-        second.unread = 1.0 - read / f64::from(self.config.partitions.max(1));
+        second.unread = 1.0 - read / f64::from(self.config.partitions().max(1));
     }
 }
 
@@ -437,7 +487,7 @@ mod tests {
 
     fn config() -> GroupConfig {
         GroupConfig {
-            partitions: 12,
+            topics: vec![12],
             assignor: Assignor::Range,
             session: Duration::from_secs(45),
             heartbeat: Duration::from_secs(3),
@@ -452,6 +502,51 @@ mod tests {
 
     fn chance() -> Chance {
         Streams::new(1, 0).stream("group", "test")
+    }
+
+    #[test]
+    fn as_many_members_have_partitions_as_the_formula_says() {
+        let all = [
+            Assignor::Range,
+            Assignor::RoundRobin,
+            Assignor::Sticky,
+            Assignor::CooperativeSticky,
+        ];
+        for (assignor, topics, members) in all.iter().flat_map(|assignor| {
+            [
+                (vec![12, 6], 20),
+                (vec![3, 3, 3], 5),
+                (vec![12], 50),
+                (vec![7, 4], 3),
+            ]
+            .into_iter()
+            .map(|(topics, members)| (*assignor, topics, members))
+        }) {
+            let config = GroupConfig {
+                topics,
+                assignor,
+                ..config()
+            };
+            let assigned = config.assigned();
+            let group = Group::new(config, members);
+            let owned: Vec<u32> = group.members.iter().map(|m| m.owned.len() as u32).collect();
+            assert_eq!(owned.iter().sum::<u32>(), assigned.all(), "{assigned:?}");
+            let idle = owned.iter().filter(|n| **n == 0).count() as u32;
+            assert_eq!(idle, assigned.idle(members), "{assigned:?} over {members}");
+            let shares = assigned.over(members);
+            assert_eq!(
+                owned.iter().max(),
+                Some(&shares.busiest),
+                "{assigned:?} over {members}"
+            );
+            assert_eq!(
+                owned.iter().min(),
+                Some(&shares.least),
+                "{assigned:?} over {members}"
+            );
+            let busiest = owned.iter().filter(|n| **n == shares.busiest).count() as u32;
+            assert_eq!(busiest, shares.busiest_members, "{assigned:?} over {members}");
+        }
     }
 
     #[test]

@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cofferdam_model::database::{Database, Engine, Pool, Pooler, Reached, only_database};
-use cofferdam_model::{Environment, Fact, Service};
+use cofferdam_formulas::connections::{self, Share};
+use cofferdam_formulas::defaults::{PGBOUNCER_MAX_CLIENT_CONN, PGBOUNCER_QUERY_WAIT};
+use cofferdam_formulas::{Evidence, Need, pooler};
+use cofferdam_model::Environment;
+use cofferdam_model::database::{Database, Engine, Pool, Pooler};
 
 use super::super::{Case, common};
 use super::storm::run;
 use super::{Between, Flow, Part, Setup};
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::pgbouncer::{Mode, PgBouncerConfig};
-use crate::components::postgres::{Costs, RESERVED};
+use crate::components::postgres::Costs;
 use crate::limits::{self, Quantity};
-use cofferdam_formulas::{Evidence, Need};
 
 /// The cases of a database: with the pooler as its files configure it, and as its image runs if it does not
 /// read all settings.
@@ -21,14 +23,16 @@ pub(super) fn cases(env: &Environment, database: &Database, pools: &[&Pool]) -> 
     let pooler = pools
         .iter()
         .find_map(|pool| pool.pooler)
-        .map(|id| &env.poolers[id]);
+        .map(|id| (id, &env.poolers[id]));
     let mut cases = vec![case(env, database, pools, pooler, database.name.clone())];
-    if let Some(pooler) = pooler.and_then(as_run) {
+    if let Some((id, pooler)) = pooler
+        && let Some(run) = as_run(pooler)
+    {
         let subject = format!(
             "{}, {} without the settings that its image does not read",
             database.name, pooler.name
         );
-        cases.push(case(env, database, pools, Some(&pooler), subject));
+        cases.push(case(env, database, pools, Some((id, &run)), subject));
     }
     cases
 }
@@ -67,88 +71,28 @@ fn case(
     env: &Environment,
     database: &Database,
     pools: &[&Pool],
-    pooler: Option<&Pooler>,
+    pooler: Option<(usize, &Pooler)>,
     subject: String,
 ) -> Result<Case, Vec<Need>> {
     let mut facts = Evidence::new();
     let name = &database.name;
-    let assumed: BTreeSet<&str> = (pools.iter())
-        .filter(|pool| pool.reached == Reached::Only)
-        .filter_map(|pool| {
-            env.owner_service(&pool.owner)
-                .map(|service| service.name.as_str())
-        })
-        .collect();
-    if !assumed.is_empty() {
-        let assumed: Vec<&str> = assumed.into_iter().collect();
-        facts.assume(only_database(name, &assumed));
-    }
-    let limit = facts.need(
-        "max_connections",
-        database.max_connections.as_ref(),
-        (
-            &format!("databases.{name}.max_connections"),
-            "100",
-            "it decides how many connections there are",
-        ),
-    );
-    let reserved = reserved(database, &mut facts);
-    let mut parts: Vec<Part> = Vec::new();
-    for pool in pools {
-        let Some(id) = pool.owner.service else {
-            continue;
-        };
-        let service = env.service(id);
-        if let Some(there) = parts.iter_mut().find(|part| part.id == id) {
-            // A declared value is for all pools together; values in files are added up.
-            if service.connections_per_pod.is_none() {
-                there.each = there
-                    .each
-                    .saturating_add(of_pool(service, pool, &mut facts).unwrap_or(0));
-            }
-            continue;
-        }
-        let each = match &service.connections_per_pod {
-            Some(stated) => Some(facts.input(format!("{}: connections of a replica", service.name), stated)),
-            None => of_pool(service, pool, &mut facts),
-        };
-        let ask = format!("services.{}.replicas", service.name);
-        let most = facts.need(
-            format!("{}: maximum replicas", service.name),
-            service.scale.max.as_ref().or(service.scale.current.as_ref()),
-            (
-                &ask,
-                "{min: 2, max: 10}",
-                "with the connections of each it is the number that is wanted",
-            ),
-        );
-        if let (Some(each), Some(most)) = (each, most) {
-            parts.push(Part {
-                id,
-                service: service.name.clone(),
-                each,
-                surge: service.scale.surge.as_ref().map_or(0, |surge| surge.value),
-                start_up: service.start_up_time.as_ref().map_or(Duration::ZERO, |time| {
-                    facts.input(format!("{}: a replica is ready after", service.name), time)
-                }),
-                scaler: common::autoscaler(env, service).unwrap_or_else(|| AutoscalerConfig {
-                    minimum: most,
-                    maximum: most,
-                    ..AutoscalerConfig::default()
-                }),
-                flow: None,
-            });
-        }
-    }
+    let slots = connections::slots(database, &mut facts);
+    let id = pooler.map(|(id, _)| id);
+    let is_way = |way: Option<usize>| way.is_none() || way == id;
+    let wanted = connections::wanted(env, pools.iter().copied(), is_way, &mut facts);
+    connections::note_surge(env, &wanted, &mut facts);
+    let mut parts = parts(env, &wanted.shares, &mut facts);
+    others(env, pools, is_way, &mut facts);
+    facts.needs.extend(wanted.unknown);
     leave_out_unknown(&parts, &mut facts);
-    let between = pooler.map(|pooler| between(pooler, &mut facts));
+    let between = pooler.map(|(_, pooler)| between(pooler, &mut facts));
     let in_turns = between
         .as_ref()
         .is_some_and(|between| between.config.pool_mode == Mode::Transaction);
     for part in &mut parts {
-        part.flow = flow(env, part, pools, in_turns, &mut facts);
+        part.flow = flow(env, part, pools, in_turns && part.pooled, &mut facts);
     }
-    let Some(limit) = limit.filter(|_| facts.needs.is_empty()) else {
+    let Some(slots) = slots.filter(|_| facts.needs.is_empty()) else {
         return Err(facts.needs);
     };
     facts.assume(
@@ -162,10 +106,9 @@ fn case(
         .map(|(limit, why)| (limit.value, why.clone()));
     let setup = Setup {
         parts,
-        limit,
-        reserved,
+        slots,
         costs: costs(database, &mut facts),
-        refusal: refusal(database, between.is_some(), reserved),
+        refusal: Engine::refusal(connections::engine(database), slots.reserved),
         between,
         stated,
     };
@@ -195,54 +138,64 @@ fn leave_out_unknown(parts: &[Part], facts: &mut Evidence) {
     }
 }
 
-/// Connections of one replica by its pool; a need if the pool does not declare them.
-fn of_pool(service: &Service, pool: &Pool, facts: &mut Evidence) -> Option<u32> {
-    let ask = format!("services.{}.connections_per_pod", service.name);
-    let size = facts.need(
-        format!("{}: size of a pool", service.name),
-        pool.size.as_ref(),
-        (&ask, "20", "it decides how many connections are wanted"),
-    )?;
-    let overflow = pool.overflow.as_ref().map_or(0, |more| {
-        facts.input(format!("{}: overflow of a pool", service.name), more)
+/// The parts of the services, in the order of their pools. One that connects both ways is followed on its direct way.
+fn parts(env: &Environment, shares: &[Share], facts: &mut Evidence) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for share in shares {
+        let service = env.service(share.id);
+        if let Some(there) = parts.iter_mut().find(|part| part.id == share.id) {
+            facts.assume(format!(
+                "only the connections of {} to the server itself are followed, not those through the pooler",
+                service.name
+            ));
+            if there.pooled {
+                (there.each, there.pooled) = (share.each, false);
+            }
+            continue;
+        }
+        let start_up = service.start_up_time.as_ref();
+        let start_up = match start_up {
+            Some(time) => facts.input(format!("{}: a replica is ready after", service.name), time),
+            None => facts.default_input(
+                format!("{}: a replica is ready after", service.name),
+                Duration::ZERO,
+                format!(
+                    "a replica of {} is ready at once: no file says how long it takes to start",
+                    service.name
+                ),
+            ),
+        };
+        parts.push(Part {
+            id: share.id,
+            service: share.service.clone(),
+            each: share.each,
+            pooled: share.pooler.is_some(),
+            surge: share.surge,
+            start_up,
+            scaler: common::autoscaler(env, service).unwrap_or_else(|| AutoscalerConfig {
+                minimum: share.most,
+                maximum: share.most,
+                ..AutoscalerConfig::default()
+            }),
+            flow: None,
+        });
+    }
+    parts
+}
+
+/// Names the services whose connections go another way: through a second pooler.
+fn others(env: &Environment, pools: &[&Pool], is_way: impl Fn(Option<usize>) -> bool, facts: &mut Evidence) {
+    let other = pools.iter().filter_map(|pool| {
+        let pooler = pool.pooler.filter(|id| !is_way(Some(*id)))?;
+        Some((
+            env.owner_service(&pool.owner)?.name.as_str(),
+            env.poolers[pooler].name.as_str(),
+        ))
     });
-    let processes = service
-        .processes
-        .as_ref()
-        .map_or(1, |n| facts.input(format!("{}: processes", service.name), n));
-    Some(processes.saturating_mul(size.saturating_add(overflow)))
-}
-
-fn reserved(database: &Database, facts: &mut Evidence) -> u32 {
-    let (default, why) = match database.engine.as_ref().map(|e| e.value) {
-        Some(Engine::RdsPostgreSql | Engine::AuroraPostgreSql) => (
-            RESERVED + 2,
-            "5 connections are reserved: superuser_reserved_connections 3 and rds.rds_superuser_reserved_connections 2, the defaults on RDS and Aurora",
-        ),
-        // Source: MySQL Reference Manual, "Too many connections".
-        Some(Engine::MySql) => (
-            0,
-            "no connection is reserved: MySQL accepts one more than max_connections, for an account with CONNECTION_ADMIN",
-        ),
-        Some(Engine::SqlServer) => (0, "no connection is reserved"),
-        Some(Engine::PostgreSql) | None => (
-            RESERVED,
-            "3 connections are reserved: superuser_reserved_connections, PostgreSQL's default",
-        ),
-    };
-    facts.input_or(
-        "reserved connections",
-        database.reserved_connections.as_ref(),
-        default,
-        why,
-    )
-}
-
-/// The errors that clients get from the database or from PgBouncer.
-fn refusal(database: &Database, pooled: bool, reserved: u32) -> &'static str {
-    match pooled {
-        true => "no more connections allowed (max_client_conn)",
-        false => Engine::refusal(database.engine.as_ref().map(|e| e.value), reserved),
+    for (service, pooler) in other.collect::<BTreeSet<_>>() {
+        facts.assume(format!(
+            "not followed: the connections of {service} through {pooler}, a second pooler"
+        ));
     }
 }
 
@@ -354,52 +307,24 @@ fn last_first(service: &str, pool: &Pool, in_turns: bool, facts: &mut Evidence) 
 
 fn between(pooler: &Pooler, facts: &mut Evidence) -> Between {
     let defaults = PgBouncerConfig::default();
-    let users = if pooler.dynamic_credentials.is_some() {
+    let limits = pooler::limits(pooler, facts);
+    if limits.users.is_none() {
         facts.assume(
             "every replica has its own credentials, because a vault creates them for each lease: to \
             the pooler each replica is a separate user",
         );
-        None
-    } else {
-        Some(facts.input_or(
-            "pooler: users",
-            pooler.users.as_ref(),
-            1,
-            "one user logs in through the pooler",
-        ))
-    };
-    let replicas = facts.input_or(
-        "pooler: replicas",
-        pooler.replicas.as_ref(),
-        1,
-        "one replica of the pooler",
-    );
-    let size = |fact: &Option<Fact<u32>>, name: &str, default: u32, facts: &mut Evidence| {
-        let why = match default {
-            0 => format!("{name} is not set, PgBouncer's default"),
-            _ => format!("{name} is {default}, PgBouncer's default"),
-        };
-        facts.input_or(format!("pooler: {name}"), fact.as_ref(), default, why)
-    };
-    let default_pool_size = size(
-        &pooler.default_pool_size,
-        "default_pool_size",
-        defaults.default_pool_size,
-        facts,
-    );
-    let reserve_pool_size = size(&pooler.reserve_pool_size, "reserve_pool_size", 0, facts);
-    let max_db_connections = size(&pooler.max_db_connections, "max_db_connections", 0, facts);
-    let max_client_conn = size(
-        &pooler.max_client_conn,
-        "max_client_conn",
-        defaults.max_client_conn,
-        facts,
+    }
+    let max_client_conn = facts.input_or(
+        "pooler: max_client_conn",
+        pooler.max_client_conn.as_ref(),
+        PGBOUNCER_MAX_CLIENT_CONN.value,
+        PGBOUNCER_MAX_CLIENT_CONN.assumption,
     );
     let query_wait_timeout = facts.input_or(
         "pooler: query_wait_timeout",
         pooler.query_wait_timeout.as_ref(),
-        defaults.query_wait_timeout,
-        "query_wait_timeout is 120 s, PgBouncer's default",
+        PGBOUNCER_QUERY_WAIT.value,
+        PGBOUNCER_QUERY_WAIT.assumption,
     );
     facts.assume("reserve_pool_timeout is 5 s, server_login_retry 15 s, server_idle_timeout 10 min, and neither min_pool_size nor max_user_connections is set, PgBouncer's defaults");
     facts.assume(
@@ -407,14 +332,13 @@ fn between(pooler: &Pooler, facts: &mut Evidence) -> Between {
         the server permanently",
     );
     Between {
-        replicas: replicas.max(1),
-        users,
+        limits,
         config: PgBouncerConfig {
             pool_mode: mode(pooler, facts),
             max_client_conn,
-            default_pool_size,
-            reserve_pool_size,
-            max_db_connections,
+            default_pool_size: limits.pool,
+            reserve_pool_size: limits.reserve,
+            max_db_connections: limits.most,
             query_wait_timeout,
             ..defaults
         },
@@ -435,24 +359,5 @@ fn mode(pooler: &Pooler, facts: &mut Evidence) -> Mode {
             Mode::Transaction
         }
         _ => Mode::Session,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_postgresql_reserves_connections() {
-        let of = |engine: Option<Engine>| {
-            let mut database = Database::named("main", None);
-            database.engine = engine.map(|e| Fact::assumed(e, "a test"));
-            reserved(&database, &mut Evidence::new())
-        };
-        assert_eq!(of(Some(Engine::MySql)), 0);
-        assert_eq!(of(Some(Engine::SqlServer)), 0);
-        assert_eq!(of(Some(Engine::PostgreSql)), 3);
-        assert_eq!(of(Some(Engine::AuroraPostgreSql)), 5);
-        assert_eq!(of(None), 3);
     }
 }

@@ -11,8 +11,10 @@ mod tests;
 
 use std::time::Duration;
 
+use cofferdam_formulas::connections::{self, Slots};
+use cofferdam_formulas::pooler::Limits;
 use cofferdam_model::Environment;
-use cofferdam_model::database::{Engine, Pool, PoolTarget};
+use cofferdam_model::database::{Engine, Pool};
 use cofferdam_model::overlay::Overlay;
 use cofferdam_model::{DatabaseId, ServiceId};
 use cofferdam_policy::Time;
@@ -57,6 +59,8 @@ struct Part {
     service: String,
     /// Connections that one replica opens.
     each: u32,
+    /// Whether it opens them to the pooler, not to the server.
+    pooled: bool,
     surge: u32,
     start_up: Duration,
     scaler: AutoscalerConfig,
@@ -80,67 +84,77 @@ struct Flow {
 /// A pooler between services and server.
 #[derive(Debug, Clone)]
 struct Between {
-    replicas: u32,
-    /// Users; `None` if every replica of a service has its own.
-    users: Option<u32>,
+    /// What limits its connections to the server. Without a number of users, every replica of a service is one.
+    limits: Limits,
     config: PgBouncerConfig,
 }
 
 impl Between {
     /// Clients that all replicas of the pooler accept together.
     fn clients(&self) -> u32 {
-        self.config.max_client_conn.saturating_mul(self.replicas)
+        self.config.max_client_conn.saturating_mul(self.limits.replicas)
     }
 
     /// Server connections that it may open for this many replicas of services.
     fn server_connections(&self, replicas: u32) -> u32 {
-        // The connections of a replica go to all replicas of the pooler; in each it is a separate user or
-        // shares one.
-        let users = self.users.unwrap_or(replicas);
-        let pool = self
-            .config
-            .default_pool_size
-            .saturating_add(self.config.reserve_pool_size);
-        let one = users.saturating_mul(pool);
-        let most = self.config.max_db_connections;
-        let one = if most == 0 { one } else { one.min(most) };
-        // It opens one only for a client that waits.
-        one.min(self.config.max_client_conn).saturating_mul(self.replicas)
+        let most = self.limits.at_most().unwrap_or_else(|| {
+            // Each replica is a user, and it opens a connection only for a client that waits.
+            (self.limits.with_users(replicas)).min(u64::from(self.clients()))
+        });
+        u32::try_from(most).unwrap_or(u32::MAX)
     }
+}
+
+/// The limit that ran out first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Full {
+    /// The server's slots.
+    Server,
+    /// Clients of the pooler.
+    Pooler,
 }
 
 /// What one run needs.
 #[derive(Debug, Clone)]
 struct Setup {
     parts: Vec<Part>,
-    limit: u32,
-    reserved: u32,
+    slots: Slots,
     costs: Costs,
     between: Option<Between>,
-    /// The error for a client that gets no connection.
+    /// The server's error for a client that gets no connection.
     refusal: &'static str,
     /// The lowest declared limit, and its reason.
     stated: Option<(u32, String)>,
 }
 
 impl Setup {
-    fn wanted(&self) -> u32 {
-        self.parts
-            .iter()
+    /// Connections that the services want at full scale, those to the pooler if `pooled`.
+    fn wanted_by(&self, pooled: bool) -> u32 {
+        let parts = self.parts.iter().filter(|part| part.pooled == pooled);
+        parts
             .map(|part| part.each.saturating_mul(part.scaler.maximum))
             .fold(0, u32::saturating_add)
     }
 
-    /// Slots of the server.
-    fn slots(&self) -> u32 {
-        self.limit.saturating_sub(self.reserved)
+    fn wanted(&self) -> u32 {
+        self.wanted_by(false).saturating_add(self.wanted_by(true))
     }
 
-    /// Connections that services can have: the server's slots, or the pooler's clients.
+    /// Slots of the server.
+    fn slots(&self) -> u32 {
+        self.slots.free()
+    }
+
+    /// Whether a service connects to the server itself.
+    fn is_direct(&self) -> bool {
+        self.parts.iter().any(|part| !part.pooled)
+    }
+
+    /// Connections that services can have: the server's slots, the pooler's clients, or both.
     fn there_are(&self) -> u32 {
-        self.between
-            .as_ref()
-            .map_or_else(|| self.slots(), Between::clients)
+        let slots = if self.is_direct() { self.slots() } else { 0 };
+        let clients = self.between.as_ref().map_or(0, Between::clients);
+        slots.saturating_add(clients)
     }
 
     fn flows(&self) -> impl Iterator<Item = Flow> {
@@ -161,11 +175,7 @@ impl Setup {
 fn prepare(env: &Environment, _: &Overlay) -> Prepared {
     let mut prepared = Prepared::default();
     for (number, database) in env.databases.iter().enumerate() {
-        let pools: Vec<&Pool> = env
-            .pools
-            .iter()
-            .filter(|pool| pool.target == PoolTarget::Sql && pool.database == Some(DatabaseId(number)))
-            .collect();
+        let pools: Vec<&Pool> = connections::pools_of(env, DatabaseId(number)).collect();
         if !pools.is_empty()
             && database
                 .engine

@@ -8,7 +8,7 @@ use cofferdam_policy::{Random, Time};
 
 use super::requests::Requests;
 use super::tell::tell;
-use super::{AGAIN, END, LOAD, SET_UP, Setup};
+use super::{AGAIN, END, Full, LOAD, SET_UP, Setup};
 use crate::chance::{Chance, Streams};
 use crate::components::autoscaler::replicas::{Phase, Pod};
 use crate::components::autoscaler::{Autoscaler, SYNC};
@@ -127,8 +127,8 @@ pub(super) struct Spent {
 /// Values recorded during the run.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// When no slot was left for the first time.
-    pub(super) full: Option<Time>,
+    /// When no slot was left for the first time, and of what.
+    pub(super) full: Option<(Time, Full)>,
     pub(super) first_refusal: Option<Time>,
     /// When all replicas up to the maximum existed.
     pub(super) scaled: Option<Time>,
@@ -240,20 +240,20 @@ impl Storm<'_> {
     /// A replica opens one more connection, if it lacks one.
     fn connect(&mut self, number: usize, agenda: &mut Agenda<Event>) {
         let now = agenda.now();
-        if self.replicas[number].open >= self.setup.parts[self.replicas[number].part].each {
+        let part = &self.setup.parts[self.replicas[number].part];
+        if self.replicas[number].open >= part.each {
             self.replicas[number].connecting = false;
             return;
         }
-        let Some(between) = &self.setup.between else {
+        let Some(between) = self.setup.between.as_ref().filter(|_| part.pooled) else {
             self.knock(Who::Replica(number), agenda);
             return;
         };
-        let pooler = self.balance.below(u64::from(between.replicas)) as usize;
-        let user = between
-            .users
-            .map_or(number as u32, |users| number as u32 % users.max(1));
+        let pooler = self.balance.below(u64::from(between.limits.replicas)) as usize;
+        let users = between.limits.users;
+        let user = users.map_or(number as u32, |users| number as u32 % users.max(1));
         let Some(client) = self.poolers[pooler].connect(user, 0) else {
-            self.seen.full = self.seen.full.or(Some(now));
+            self.seen.full = self.seen.full.or(Some((now, Full::Pooler)));
             self.refused(number, agenda);
             return;
         };
@@ -385,8 +385,8 @@ impl Storm<'_> {
     fn note(&mut self, now: Time) {
         let server = self.server.slots().taken();
         self.seen.most = self.seen.most.max(server);
-        if self.setup.between.is_none() && server == self.server.slots().most() {
-            self.seen.full = self.seen.full.or(Some(now));
+        if self.setup.is_direct() && server == self.server.slots().most() {
+            self.seen.full = self.seen.full.or(Some((now, Full::Server)));
         }
         let (wanted, open) = (self.wanted(), self.open());
         self.seen.course.push((now, wanted, open, server));
@@ -413,8 +413,8 @@ impl World for Storm<'_> {
                 let answer = self.server.admit(now);
                 let server = self.server.slots().taken();
                 self.seen.most = self.seen.most.max(server);
-                if self.setup.between.is_none() && server == self.server.slots().most() {
-                    self.seen.full = self.seen.full.or(Some(now));
+                if self.setup.is_direct() && server == self.server.slots().most() {
+                    self.seen.full = self.seen.full.or(Some((now, Full::Server)));
                 }
                 agenda.at(answer.at, Event::Answered(who, asked, answer.refusal.is_none()));
             }
@@ -444,7 +444,7 @@ impl World for Storm<'_> {
 
 /// One run.
 pub(super) fn run(setup: &Setup, streams: &Streams, trace: &mut Trace) -> Outcome {
-    let poolers = setup.between.as_ref().map_or(0, |between| between.replicas) as usize;
+    let poolers = (setup.between.as_ref()).map_or(0, |between| between.limits.replicas) as usize;
     let config = setup.between.as_ref().map(|between| between.config.clone());
     let mut storm = Storm {
         scalers: setup
@@ -454,7 +454,7 @@ pub(super) fn run(setup: &Setup, streams: &Streams, trace: &mut Trace) -> Outcom
             .collect(),
         replicas: Vec::new(),
         up: vec![Vec::new(); setup.parts.len()],
-        server: Server::new(setup.limit, setup.reserved, setup.costs),
+        server: Server::new(setup.slots.limit, setup.slots.reserved, setup.costs),
         poolers: vec![PgBouncer::new(config.unwrap_or_default()); poolers],
         links: Vec::new(),
         clients: vec![Vec::new(); poolers],

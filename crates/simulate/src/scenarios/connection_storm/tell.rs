@@ -5,7 +5,7 @@ use cofferdam_policy::Time;
 
 use super::requests::Why;
 use super::storm::Storm;
-use super::{END, LOAD};
+use super::{Between, END, Full, LOAD};
 use crate::outcome::{Outcome, Role, shown};
 use cofferdam_formulas::erlang::erlang_b;
 
@@ -58,31 +58,31 @@ fn who(storm: &Storm<'_>) -> String {
     words.join(", ")
 }
 
+/// What a client of a pooler that has no room for it reads.
+const POOLER_REFUSES: &str = "no more connections allowed (max_client_conn)";
+
 /// The limit that ran out: slots of the server, or clients of the pooler.
 fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
     let setup = storm.setup;
-    let (Some(full), Some(refused)) = (storm.seen.full, storm.seen.first_refusal) else {
+    let (Some((full, of)), Some(refused)) = (storm.seen.full, storm.seen.first_refusal) else {
         return;
     };
-    let what = if setup.between.is_some() {
-        "clients of the pooler"
-    } else {
-        "connections"
+    let clients = setup.between.as_ref().map_or(0, Between::clients);
+    let (what, most, refusal) = match of {
+        Full::Pooler => ("clients of the pooler", clients, POOLER_REFUSES),
+        Full::Server => ("connections", setup.slots(), setup.refusal),
     };
     out.moment(
         full,
         Role::Cause,
         "slots full",
-        format!("all {} {what} are taken", shown(f64::from(setup.there_are()), "")),
+        format!("all {} {what} are taken", shown(f64::from(most), "")),
     );
     out.moment(
         refused.max(full),
         Role::Effect,
         "refused",
-        format!(
-            "from here on every new connection is refused at once: \"{}\"",
-            setup.refusal
-        ),
+        format!("from here on every new connection is refused at once: \"{refusal}\""),
     );
     out.moment(
         END,
@@ -95,13 +95,16 @@ fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
             amount(storm.seen.refused_rate.round(), "time")
         ),
     );
-    let instead = if setup.between.is_some() {
-        "let the pooler accept more clients, or replicas open fewer,".to_owned()
-    } else {
-        format!(
+    let instead = match of {
+        Full::Pooler => "let the pooler accept more clients, or replicas open fewer,".to_owned(),
+        Full::Server if setup.between.is_some() => format!(
+            "keep the pools of services that go past the pooler below what it leaves of the {}, or let them use it,",
+            shown(f64::from(most), "")
+        ),
+        Full::Server => format!(
             "keep the sum of all pools below {}, by a pooler or by fewer connections a replica,",
-            shown(f64::from(setup.there_are()), "")
-        )
+            shown(f64::from(most), "")
+        ),
     };
     out.moment(
         full,
@@ -230,6 +233,11 @@ fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
             );
         }
     }
+    if setup.between.is_some() {
+        may = may
+            .saturating_add(setup.wanted_by(false))
+            .min(may.max(setup.slots()));
+    }
     if let Some((limit, why)) = &setup.stated {
         out.amount(
             "connections to the server above the stated limit",
@@ -237,10 +245,10 @@ fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
             "connections",
         );
         if may > *limit {
-            let can = if setup.between.is_some() {
-                "the pooler may open"
-            } else {
-                "available"
+            let can = match (setup.between.is_some(), setup.is_direct()) {
+                (true, true) => "the pooler and the services beside it may open",
+                (true, false) => "the pooler may open",
+                (false, _) => "available",
             };
             out.moment(
                 END,

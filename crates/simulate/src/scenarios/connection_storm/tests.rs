@@ -14,6 +14,7 @@ fn part(service: &str) -> Part {
         id: ServiceId(0),
         service: service.into(),
         each: 20,
+        pooled: false,
         surge: 13,
         start_up: Duration::from_secs(30),
         scaler: AutoscalerConfig {
@@ -27,10 +28,16 @@ fn part(service: &str) -> Part {
 }
 
 fn setup(between: Option<Between>) -> Setup {
+    let of = |service: &str| Part {
+        pooled: between.is_some(),
+        ..part(service)
+    };
     Setup {
-        parts: vec![part("a"), part("b")],
-        limit: 1000,
-        reserved: 5,
+        parts: vec![of("a"), of("b")],
+        slots: Slots {
+            limit: 1000,
+            reserved: 5,
+        },
         costs: Costs::default(),
         refusal: "remaining connection slots are reserved",
         between,
@@ -40,8 +47,16 @@ fn setup(between: Option<Between>) -> Setup {
 
 fn between(pool_mode: Mode, users: Option<u32>) -> Between {
     Between {
-        replicas: 3,
-        users,
+        limits: Limits {
+            replicas: 3,
+            replicas_known: true,
+            users,
+            users_known: true,
+            databases: 1,
+            pool: 25,
+            reserve: 0,
+            most: 100,
+        },
         config: PgBouncerConfig {
             pool_mode,
             default_pool_size: 25,
@@ -50,6 +65,13 @@ fn between(pool_mode: Mode, users: Option<u32>) -> Between {
             ..PgBouncerConfig::default()
         },
     }
+}
+
+/// The pooler with `default_pool_size` and `max_db_connections`.
+fn sized(mut between: Between, pool: u32, most: u32) -> Between {
+    (between.config.default_pool_size, between.limits.pool) = (pool, pool);
+    (between.config.max_db_connections, between.limits.most) = (most, most);
+    between
 }
 
 /// Requests of both services, so many a second each, of 5 ms.
@@ -144,12 +166,11 @@ fn a_pooler_may_open_300_connections_with_a_user_a_replica_and_75_with_one() {
         assert_eq!(between.server_connections(replicas), may, "{users:?}");
     }
     // 100 users with one connection each in each of three.
-    let mut each = between(Mode::Transaction, None);
-    (each.config.max_db_connections, each.config.default_pool_size) = (0, 1);
+    let each = sized(between(Mode::Transaction, None), 1, 0);
     assert_eq!(each.server_connections(100), 300);
     // It has no limit of its own, but opens no more than there are clients.
-    let mut open = between(Mode::Transaction, None);
-    (open.config.max_db_connections, open.config.max_client_conn) = (0, 100);
+    let mut open = sized(between(Mode::Transaction, None), 25, 0);
+    open.config.max_client_conn = 100;
     assert_eq!(open.server_connections(100), 300);
     let out = rehearsed(&setup(Some(between(Mode::Transaction, None))));
     assert_eq!(figure(&out, "connections missing at full scale"), 0.0);
@@ -178,7 +199,7 @@ fn in_session_mode_all_clients_but_75_wait_and_are_disconnected() {
 #[test]
 fn a_pooler_that_may_open_more_than_the_server_has_is_refused_the_rest() {
     let mut setup = setup(Some(between(Mode::Session, Some(1))));
-    setup.limit = 50;
+    setup.slots.limit = 50;
     let out = rehearsed(&setup);
     // 75 of 45 slots.
     assert_eq!(figure(&out, "maximum connections to the server at a time"), 45.0);
@@ -205,9 +226,8 @@ fn in_transaction_mode_75_connections_carry_a_load_that_needs_fewer() {
 
 #[test]
 fn waits_in_the_pooler_follow_erlang_c() {
-    let mut between = between(Mode::Transaction, Some(1));
-    between.replicas = 1;
-    between.config.default_pool_size = 20;
+    let mut between = sized(between(Mode::Transaction, Some(1)), 20, 100);
+    between.limits.replicas = 1;
     between.config.max_client_conn = 2000;
     let mut setup = with_requests(setup(Some(between)), 900.0);
     for part in &mut setup.parts {
@@ -287,6 +307,30 @@ fn users_that_outnumber_the_connections_have_them_closed_for_each_other() {
     assert!(rate(&setup) < 10.0, "{}", rate(&setup));
 }
 
+#[test]
+fn services_beside_the_pooler_share_the_slots_with_it() {
+    // 50 × 20 through the pooler, which opens 75, and 50 × 20 beside it: 1,000 + 75 > 995.
+    let mut setup = setup(Some(between(Mode::Transaction, Some(1))));
+    setup.parts[1].pooled = false;
+    let out = rehearsed(&setup);
+    assert_eq!(figure(&out, "maximum connections to the server at a time"), 995.0);
+    assert_eq!(
+        figure(&out, "connections that the pooler may open to the server"),
+        75.0
+    );
+    // All clients of the pooler are accepted; the direct ones get what the pooler has left.
+    let missing = figure(&out, "connections missing at full scale");
+    assert!((5.0..=80.0).contains(&missing), "{missing}");
+    let full = out.moments.iter().find(|m| m.key == "slots full").unwrap();
+    assert_eq!(full.text, "all 995 connections are taken");
+    // 100 + 75 fit: nothing is missing.
+    setup.parts[1].each = 2;
+    let out = rehearsed(&setup);
+    assert_eq!(figure(&out, "connections missing at full scale"), 0.0);
+    let most = figure(&out, "maximum connections to the server at a time");
+    assert!((100.0..=175.0).contains(&most), "{most}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -298,14 +342,13 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let between = pooled.map(|(session, users, pool, most, clients)| {
-            let mut between = between(if session { Mode::Session } else { Mode::Transaction }, users);
-            between.config.default_pool_size = pool;
-            between.config.max_db_connections = most;
+            let mode = if session { Mode::Session } else { Mode::Transaction };
+            let mut between = sized(between(mode, users), pool, most);
             between.config.max_client_conn = clients;
             between
         });
         let mut setup = setup(between);
-        setup.limit = limit;
+        setup.slots.limit = limit;
         if let Some(rate) = rate {
             setup = with_requests(setup, rate);
         }
