@@ -5,8 +5,10 @@
 //! [`Evidence`], which records the place of each, names assumptions and collects what is missing. It never
 //! judges: whether a number is too large is a rule's question.
 
+pub mod budget;
 pub mod connections;
 pub mod defaults;
+pub mod detection;
 pub mod erlang;
 pub mod evidence;
 pub mod members;

@@ -256,8 +256,8 @@ fn gaps(cx: &Context<'_>) -> Vec<Gap> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, env_with_consumer};
+    use crate::rules::testing::{alert, condition};
     use cofferdam_model::alerts::PrometheusTiming;
 
     #[test]

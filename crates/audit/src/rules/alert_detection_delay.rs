@@ -1,8 +1,9 @@
 //! How much of the error budget an outage uses before anyone is alerted.
 
-use super::detection::{self, Detection};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_formulas::budget;
+use cofferdam_formulas::detection::{self, Detection};
 use cofferdam_model::alerts::{Alert, Timing};
 use cofferdam_model::units::{show_duration, show_number};
 use cofferdam_model::{Fact, ServiceId};
@@ -142,9 +143,14 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
         }
     };
     let mut slo_evidence = Evidence::new();
-    let burned = detection::slo_of(cx.env, first)
-        .and_then(|slo| detection::budget(slo, &mut slo_evidence))
-        .map(|budget| (budget, detection.worst.as_secs_f64() / budget.as_secs_f64()));
+    // A range whose threshold is not known may be filled at once.
+    let sure = detection.worst.saturating_sub(detection.unsure);
+    let burned = budget::slo_of(cx.env, first.owner.service)
+        .and_then(|slo| budget::objective(slo, &mut slo_evidence))
+        .map(|objective| {
+            let budget = objective.budget();
+            (budget, sure.as_secs_f64() / budget.as_secs_f64())
+        });
     let mut explanation = format!(
         "{}: {} = {}.",
         detection.product,
@@ -157,6 +163,13 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
             " The error budget is {} of full outage; {} % of it is gone before the first page.",
             show_duration(budget),
             show_number((share * 1000.0).round() / 10.0)
+        ));
+    }
+    if detection.slight > detection.worst {
+        explanation.push_str(&format!(
+            " This is for an outage in which all requests fail; a failure just above the threshold pages up to {} \
+             after it begins.",
+            show_duration(detection.slight)
         ));
     }
     if detection.product == "New Relic" {
@@ -199,6 +212,7 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
     .remedy(remedy(group))
     .figure("detection", detection.worst.as_secs_f64(), "s")
     .figure("target", target.as_secs_f64(), "s")
+    .figure("detection_of_slight_failure", detection.slight.as_secs_f64(), "s")
     .figure("alerts", names.len() as f64, "alerts");
     if let Some((budget, share)) = burned {
         finding = finding
@@ -252,8 +266,8 @@ fn remedy(group: &[Timed<'_>]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, span};
+    use crate::rules::testing::{alert, condition};
     use cofferdam_model::alerts::{BurnWindows, PrometheusTiming, Slo};
     use cofferdam_model::{Environment, Owner, Parts, Share};
 

@@ -94,8 +94,8 @@ fn finding(alerts: &[&Alert], product: &str, explanation: &str, remedy: &str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact};
+    use crate::rules::testing::{alert, condition};
     use cofferdam_model::alerts::PrometheusTiming;
     use cofferdam_model::{Environment, Parts};
     use std::time::Duration;

@@ -105,8 +105,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, service};
+    use crate::rules::testing::{alert, condition};
     use cofferdam_model::alerts::Timing;
     use cofferdam_model::{Environment, Parts};
 

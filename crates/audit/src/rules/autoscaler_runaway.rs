@@ -1,9 +1,10 @@
 //! How fast an autoscaler reaches its maximum under its own policies, and what that costs before anyone is
 //! alerted.
 
-use super::{common, detection};
+use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_formulas::detection;
 use cofferdam_model::alerts::Alert;
 use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
 use cofferdam_model::units::{show_duration, show_number};
@@ -222,15 +223,15 @@ fn first_page(cx: &Context<'_>, autoscaler: &Autoscaler) -> Option<Duration> {
     let pages = cx.env.alerts.iter().filter(is_on_it);
     pages
         .filter_map(|a| detection::of(a, &mut Evidence::new()))
-        .map(|d| d.worst)
+        .map(|detection| detection.worst.saturating_sub(detection.unsure))
         .min()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, owned_by, service, span};
+    use crate::rules::testing::{alert, condition};
     use cofferdam_model::alerts::Timing;
     use cofferdam_model::scaling::ScalingPolicy;
     use cofferdam_model::{Environment, Parts};

@@ -40,7 +40,6 @@ pub mod deploy_no_canary;
 pub mod deploy_no_rollback;
 pub mod deploy_window_no_override;
 pub mod description_conflict;
-mod detection;
 pub mod disruption_budget_blocks;
 pub mod disruption_budget_missing;
 pub mod egress_any_address;

@@ -1,8 +1,8 @@
 //! Alerts on the burn rate of its error budget protect an objective.
 
-use super::detection;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_formulas::budget;
 use cofferdam_model::Absence;
 use cofferdam_model::alerts::{Alert, Slo, Timing};
 use cofferdam_model::units::{show_duration, show_number};
@@ -52,11 +52,14 @@ fn is_burn_alert(alert: &Alert) -> bool {
 
 fn judge(cx: &Context<'_>, slo: &Slo, out: &mut Verdicts) {
     let mut evidence = Evidence::new();
-    let Some(budget) = detection::budget(slo, &mut evidence) else {
+    let Some(objective) = budget::objective(slo, &mut evidence) else {
         return;
     };
-    let target = slo.target.as_ref().map_or(0.0, |t| t.value.0);
-    let window = budget.as_secs_f64() / (1.0 - target);
+    let (target, window, budget) = (
+        objective.target,
+        objective.window.as_secs_f64(),
+        objective.budget(),
+    );
     let owner = cx.env.owner_name(&slo.owner);
     let name = if slo.name.is_empty() {
         owner
@@ -105,8 +108,8 @@ fn judge(cx: &Context<'_>, slo: &Slo, out: &mut Verdicts) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, span};
+    use crate::rules::testing::{alert, condition};
     use cofferdam_model::{Environment, Owner, Parts, Share};
 
     fn env(days: u64) -> Environment {

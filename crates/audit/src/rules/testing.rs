@@ -4,12 +4,14 @@ use crate::engine::{Options, audit};
 use crate::finding::Finding;
 use crate::rule::{Context, Rule, Shared, Verdicts};
 use cofferdam_model::Texts;
+use cofferdam_model::alerts::{Alert, NewRelicTiming, Timing};
 use cofferdam_model::calls::{Call, CallSite, CallTarget};
 use cofferdam_model::kafka::{Consumer, Topic, WorkerSetting};
 use cofferdam_model::workload::{Completeness, ObjectId, ServicePort};
 use cofferdam_model::{
     Environment, Fact, FileId, Owner, Parts, Platform, Scale, Service, ServiceId, Span, TopicId,
 };
+use std::time::Duration;
 
 /// A different place for each `n`.
 pub(crate) fn span(n: usize) -> Span {
@@ -142,4 +144,33 @@ pub(crate) fn service_port(id: ObjectId, selector: &Texts) -> ServicePort {
 /// A call of the service at a place in the list of services, of which nothing else is known.
 pub(crate) fn call(from: usize, site: CallSite) -> Call {
     Call::at(span(50), owned_by(from), site, CallTarget::Service)
+}
+
+/// An alert with this timing.
+pub(crate) fn alert(name: &str, timing: Timing) -> Alert {
+    Alert {
+        name: fact(name.to_owned(), 1),
+        span: span(1),
+        owner: Owner::default(),
+        severity: None,
+        labels: std::collections::BTreeMap::new(),
+        enabled: None,
+        query: None,
+        signals: Vec::new(),
+        selects: Vec::new(),
+        threshold: None,
+        timing,
+        notifies: Vec::new(),
+        promised: None,
+    }
+}
+
+/// Window, delay and threshold duration of a New Relic condition.
+pub(crate) fn condition(window: u64, delay: u64, duration: u64) -> NewRelicTiming {
+    NewRelicTiming {
+        window: Some(fact(Duration::from_secs(window), 2)),
+        delay: Some(fact(Duration::from_secs(delay), 3)),
+        threshold_duration: Some(fact(Duration::from_secs(duration), 4)),
+        ..NewRelicTiming::default()
+    }
 }

@@ -13,9 +13,10 @@ use std::time::Duration;
 use cofferdam_policy::Time;
 
 use self::new_relic::NewRelic;
-pub use self::new_relic::{Method, NewRelicConfig};
+pub use self::new_relic::NewRelicConfig;
 use self::prometheus::Prometheus;
-pub use self::prometheus::{Expression, PrometheusConfig, workbook};
+pub use self::prometheus::{Expression, PrometheusConfig};
+pub use cofferdam_formulas::detection::Method;
 
 /// Events of one second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -120,12 +121,6 @@ const fn seconds(duration: Duration) -> u64 {
 
 const fn seconds_of(time: Time) -> u64 {
     time.as_nanos() / 1_000_000_000
-}
-
-/// Time of full outage that an objective allows: `window × (1 − target)`. 99.95 % over 30 days is 21.6 minutes.
-#[must_use]
-pub fn error_budget(target: f64, window: Duration) -> Duration {
-    window.mul_f64((1.0 - target).clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
@@ -348,10 +343,14 @@ mod tests {
 
     #[test]
     fn three_minutes_down_burn_a_seventh_of_a_months_budget() {
-        let budget = error_budget(0.9995, Duration::from_secs(30 * 86_400));
+        let objective = |days: u64| cofferdam_formulas::budget::Objective {
+            target: 0.9995,
+            window: Duration::from_secs(days * 86_400),
+        };
+        let budget = objective(30).budget();
         assert!((budget.as_secs_f64() - 21.6 * 60.0).abs() < 1e-6);
         // 180 s of 1,296 s: 13.9 %.
         assert!((180.0 / budget.as_secs_f64() - 0.1389).abs() < 1e-4);
-        assert!((error_budget(0.9995, Duration::from_secs(7 * 86_400)).as_secs_f64() - 302.4).abs() < 1e-6);
+        assert!((objective(7).budget().as_secs_f64() - 302.4).abs() < 1e-6);
     }
 }

@@ -6,19 +6,7 @@ use std::time::Duration;
 
 use cofferdam_policy::Time;
 
-use super::{Because, Events, seconds, seconds_of};
-
-/// How New Relic decides that a window is complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// When an event arrives that is later than the window's end by this delay. Without events no window
-    /// closes.
-    EventFlow(Duration),
-    /// When no event of the window has arrived for this long.
-    EventTimer(Duration),
-    /// By the clock, this long after its end.
-    Cadence(Duration),
-}
+use super::{Because, Events, Method, seconds, seconds_of};
 
 /// A New Relic NRQL condition on the share of bad events.
 #[derive(Debug, Clone, PartialEq)]

@@ -39,18 +39,6 @@ pub struct PrometheusConfig {
     pub absence: bool,
 }
 
-/// The page that *The Site Reliability Workbook* (chapter 5, table 5-8) recommends for an objective: 2 % of the error
-/// budget in an hour, seen over an hour and five minutes. Of 30 days that is 14.4 times the rate that just uses it up.
-#[must_use]
-pub fn workbook(target: f64, window: Duration) -> BurnWindows {
-    let long = Duration::from_secs(3600);
-    BurnWindows {
-        long,
-        short: Duration::from_secs(300),
-        share: (0.02 * window.as_secs_f64() / long.as_secs_f64() * (1.0 - target)).clamp(0.0, 1.0),
-    }
-}
-
 /// The running rule.
 #[derive(Debug, Clone)]
 pub(super) struct Prometheus {

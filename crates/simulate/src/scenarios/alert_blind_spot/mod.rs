@@ -7,10 +7,10 @@ mod facts;
 use std::time::Duration;
 
 use cofferdam_model::Environment;
-use cofferdam_model::Service;
 use cofferdam_model::alerts::{Alert as Declared, BurnWindows};
 use cofferdam_model::overlay::Overlay;
 use cofferdam_model::units::{count, show_duration};
+use cofferdam_model::{Service, ServiceId};
 use cofferdam_policy::Time;
 
 use self::course::{Page, Replicas};
@@ -85,7 +85,7 @@ fn prepare(env: &Environment, overlay: &Overlay) -> Prepared {
             .filter(|alert| alert.enabled.as_ref().is_none_or(|on| on.value))
             .collect();
         if !own.is_empty() {
-            prepared.add(case(env, overlay, service, &own));
+            prepared.add(case(env, overlay, (ServiceId(number), service), &own));
         }
     }
     if prepared.is_empty() {
@@ -97,7 +97,7 @@ fn prepare(env: &Environment, overlay: &Overlay) -> Prepared {
 fn case(
     env: &Environment,
     overlay: &Overlay,
-    service: &Service,
+    (id, service): (ServiceId, &Service),
     own: &[&Declared],
 ) -> Result<Case, Vec<Need>> {
     let mut facts = Evidence::new();
@@ -118,7 +118,7 @@ fn case(
     let setup = Setup {
         service: service.name.clone(),
         alerts,
-        budget: facts::budget(env, service, &mut facts),
+        budget: facts::budget(env, id, &mut facts),
         scaler: facts::scaling(env, overlay, service, &mut facts),
         promised: overlay
             .detection_target
@@ -422,7 +422,14 @@ fn sooner(setup: &Setup, streams: &Streams, paged: Option<Time>, out: &mut Outco
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::components::alert::{Method, NewRelicConfig, error_budget, workbook};
+    use crate::components::alert::{Method, NewRelicConfig};
+    use cofferdam_formulas::budget::Objective;
+
+    const MONTH: Objective = Objective {
+        target: 0.9995,
+        window: Duration::from_secs(30 * 86_400),
+    };
+
     use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
     use crate::components::autoscaler::{Pace, Target};
 
@@ -459,9 +466,9 @@ mod tests {
             service: "api".into(),
             alerts: vec![("errors".into(), AlertConfig::NewRelic(config))],
             budget: Some(Budget {
-                time: error_budget(0.9995, Duration::from_secs(30 * 86_400)),
+                time: MONTH.budget(),
                 words: "99.95 %".into(),
-                windows: workbook(0.9995, Duration::from_secs(30 * 86_400)),
+                windows: MONTH.page(),
             }),
             scaler: Some(Scaling {
                 config: autoscaler,
