@@ -6,6 +6,7 @@
 //! judges: whether a number is too large is a rule's question.
 
 pub mod budget;
+pub mod climb;
 pub mod connections;
 pub mod defaults;
 pub mod detection;
@@ -15,6 +16,7 @@ pub mod members;
 mod places;
 pub mod pooler;
 mod shown;
+pub mod throttling;
 
 pub use evidence::{Confidence, Evidence, Input, Location, Need, Shown};
 pub use places::Places;

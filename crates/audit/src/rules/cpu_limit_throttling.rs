@@ -1,10 +1,10 @@
 //! The kernel enforces a CPU limit in periods of 100 ms. If more threads run than the limit has cores, they
 //! use up the quota early and are stopped for the rest of the period.
 
-use super::{common, pods};
+use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::Fact;
+use cofferdam_formulas::throttling::{self, PERIOD_MS, Stall, Threads};
 use cofferdam_model::units::show_number;
 use cofferdam_model::workload::{Container, Workload};
 
@@ -20,10 +20,6 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// CFS period. Source: Linux kernel documentation, "CFS Bandwidth Control"; Kubernetes' default of
-/// `--cpu-cfs-quota-period`.
-const PERIOD_MS: f64 = 100.0;
-
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::present(cx.env) {
         for container in &workload.containers {
@@ -32,56 +28,26 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Threads that may run at once: worker processes and the worker settings of the service's consumers.
-fn concurrency<'a>(
-    cx: &Context<'a>,
-    workload: &Workload,
-    container: &'a Container,
-) -> Option<(u32, String, &'a Fact<u32>)> {
-    let service = pods::service(cx.env, workload)?;
-    let single = workload.containers.len() == 1 || container.name == service.name;
-    let workers = cx
-        .env
-        .consumers
-        .iter()
-        .filter(|c| {
-            single
-                && cx
-                    .env
-                    .owner_service(&c.owner)
-                    .is_some_and(|s| s.name == service.name)
-        })
-        .flat_map(|c| &c.workers)
-        .map(|w| (w.count.value, format!("{} `{}`", w.count.value, w.name), &w.count))
-        .max_by_key(|(n, ..)| *n);
-    let processes = service
-        .processes
-        .as_ref()
-        .filter(|_| single)
-        .map(|p| (p.value, common::count(p.value.into(), "process"), p));
-    [workers, processes]
-        .into_iter()
-        .flatten()
-        .max_by_key(|(n, ..)| *n)
-}
-
 fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut Verdicts) {
     let Some(limit) = &container.cpu_limit else { return };
-    let Some((threads, words, place)) = concurrency(cx, workload, container) else {
+    let Some(service) = pods::service(cx.env, workload) else {
         return;
     };
-    let cores = limit.value.cores();
-    if cores <= 0.0 || f64::from(threads) <= cores {
+    let Some(Threads {
+        count: place, words, ..
+    }) = throttling::threads(cx.env, service, workload, container)
+    else {
         return;
-    }
-    // n threads use the quota of cores × 100 ms in cores × 100 / n ms, then wait for the next period.
-    let runs = cores * PERIOD_MS / f64::from(threads);
-    let stall = PERIOD_MS - runs;
+    };
+    let (threads, cores) = (place.value, limit.value.cores());
+    let Some(Stall { runs, stalls: stall }) = throttling::stall(threads, cores) else {
+        return;
+    };
     let mut evidence = Evidence::new();
     evidence.note(limit, format!("limit {}", limit.value));
     evidence.note(place, words.clone());
     evidence.assume("all of these threads want CPU at once, as they do under load");
-    let scaled = pods::service(cx.env, workload).is_some_and(|service| !service.autoscalers.is_empty());
+    let scaled = !service.autoscalers.is_empty();
     if let Some(request) = container.cpu_request.as_ref().filter(|_| scaled) {
         evidence.note(
             request,

@@ -364,3 +364,90 @@ pub(super) fn each_consumer(env: &Environment, case: CaseOf) -> Prepared {
     }
     prepared
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::components::autoscaler::replicas::{Phase, Pod};
+    use crate::components::autoscaler::{Autoscaler, SYNC};
+    use cofferdam_formulas::climb::climb;
+    use cofferdam_model::scaling::ScalingPolicy;
+    use cofferdam_model::{FileId, Span};
+    use cofferdam_policy::Time;
+    use proptest::prelude::*;
+
+    fn fact<T>(value: T) -> Fact<T> {
+        Fact::declared(value, Span::new(FileId(0), 1, 2))
+    }
+
+    /// Replicas after each change, with pods that are ready at once and a load that begins just after time zero.
+    fn simulated(least: u32, most: u32, pace: Pace) -> Vec<(u64, u32)> {
+        let mut scaler = Autoscaler::new(AutoscalerConfig {
+            minimum: least,
+            maximum: most,
+            targets: vec![Target::Value(1000)],
+            pace,
+            ..AutoscalerConfig::default()
+        });
+        let (mut course, mut now) = (vec![(0, least)], Time::ZERO);
+        let mut replicas = least;
+        while now <= Time::ZERO + Duration::from_secs(3600) {
+            let pod = Pod {
+                phase: Phase::Running,
+                ready: true,
+                started: Time::ZERO,
+                ready_since: Time::ZERO,
+                request: 1000,
+                sample: None,
+            };
+            let value = if now == Time::ZERO { 1000 } else { 1_000_000 };
+            let pods = vec![pod; replicas as usize];
+            let decided = scaler.sync(now, replicas, &pods, &[Some(value)]).replicas;
+            if decided != replicas {
+                replicas = decided;
+                course.push((now.as_nanos() / 1_000_000_000, replicas));
+            }
+            now = now + SYNC;
+        }
+        course
+    }
+
+    fn behaviours() -> impl Strategy<Value = Option<ScalingBehaviour>> {
+        let amount = prop_oneof![
+            (1u32..20).prop_map(Amount::Count),
+            (1u32..300).prop_map(|percent| Amount::Percent(f64::from(percent))),
+        ];
+        let policy = (amount, 1u64..180).prop_map(|(amount, period)| ScalingPolicy {
+            amount: fact(amount),
+            period: fact(Duration::from_secs(period)),
+        });
+        let select = prop::option::of(prop::sample::select(vec!["Max", "Min", "Disabled"]));
+        let behaviour = (
+            prop::option::of(0u64..300),
+            prop::collection::vec(policy, 0..3),
+            select,
+        );
+        prop::option::of(behaviour.prop_map(|(window, policies, select)| ScalingBehaviour {
+            stabilization: window.map(|window| fact(Duration::from_secs(window))),
+            policies,
+            select: select.map(|select| fact(select.to_owned())),
+            span: Some(Span::new(FileId(0), 1, 2)),
+        }))
+    }
+
+    proptest! {
+        #[test]
+        fn the_formula_climbs_as_the_autoscaler_does(
+            least in 1u32..10,
+            more in 0u32..90,
+            up in behaviours(),
+        ) {
+            let pace = match &up {
+                Some(up) => Pace::Rules { up: rules(up, Rules::up()), down: Rules::down() },
+                None => Pace::Plain,
+            };
+            let most = least + more;
+            prop_assert_eq!(climb(least, most, up.as_ref()), simulated(least, most, pace));
+        }
+    }
+}

@@ -19,6 +19,7 @@ use crate::engine::{Agenda, World};
 use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role};
 use crate::statistics;
+use cofferdam_formulas::throttling::{self, Threads};
 use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
@@ -46,8 +47,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
             continue;
         };
         for container in &workload.containers {
-            let own = workload.containers.len() == 1 || container.name == service.name;
-            if own && let Some(case) = case(env, service, workload, container) {
+            if let Some(case) = case(env, service, workload, container) {
                 prepared.add(case);
             }
         }
@@ -88,14 +88,11 @@ fn case(
             .is_some_and(|s| s.name == service.name)
     };
     let consumer = env.consumers.iter().find(own);
-    let workers = env
-        .consumers
-        .iter()
-        .filter(own)
-        .flat_map(|c| &c.workers)
-        .map(|w| (&w.count, w.name.as_str()));
-    let processes = service.processes.iter().map(|p| (p, "processes"));
-    let (threads, what) = workers.chain(processes).max_by_key(|(count, _)| count.value)?;
+    let Threads {
+        count: threads,
+        setting: what,
+        ..
+    } = throttling::threads(env, service, workload, container)?;
     if threads.value < 2 {
         return None;
     }
