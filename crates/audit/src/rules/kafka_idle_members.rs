@@ -4,6 +4,7 @@ use super::common::{self, At};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_formulas::members;
+use cofferdam_model::Service;
 use cofferdam_model::kafka::Consumer;
 
 /// The rule.
@@ -129,12 +130,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let mut finding = Finding::new(name, title)
         .severity(severity)
         .explain(explanation)
-        .remedy(format!(
-            "Limit the autoscaler to {}, or give the topic at least {} before it may scale further (partitions \
-             can be added, not removed).",
-            common::count(u64::from((partitions / per_replica.max(1)).max(1)), "replica"),
-            common::count(members.into(), "partition")
-        ))
+        .remedy(remedy(service, (partitions, per_replica, members)))
         .figure("partitions", partitions, "partitions")
         .evidence(evidence);
     for (figure, value) in finding_figures {
@@ -146,6 +142,27 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
             .figure("idle_if_each_worker_is_one", idle_then, "members");
     }
     out.report(finding.at(consumer.span, "the consumer"));
+}
+
+/// How every member gets a partition: with fewer members, or with more partitions.
+fn remedy(service: &Service, (partitions, per_replica, members): (u32, u32, u32)) -> String {
+    let fewer = match partitions / per_replica.max(1) {
+        0 => format!(
+            "Build at most {} in a replica and run one replica",
+            common::count(partitions.into(), "consumer")
+        ),
+        n => {
+            let replicas = common::count(n.into(), "replica");
+            match service.autoscalers.is_empty() {
+                true => format!("Run at most {replicas}"),
+                false => format!("Limit the autoscaler to {replicas}"),
+            }
+        }
+    };
+    format!(
+        "{fewer}, or give the topic at least {} before it may scale further (partitions can be added, not removed).",
+        common::count(members.into(), "partition")
+    )
 }
 
 #[cfg(test)]

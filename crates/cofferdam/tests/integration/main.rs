@@ -14,6 +14,7 @@ mod dependencies;
 mod detection;
 mod documentation;
 mod input;
+mod laws;
 mod messages;
 mod overlay;
 mod scope;

@@ -167,6 +167,15 @@ fn connections(storm: &Storm<'_>, missing: u32, out: &mut Outcome) {
     let setup = storm.setup;
     let wanted = f64::from(setup.wanted());
     out.amount("connections wanted at full scale", wanted, "connections");
+    if setup.between.is_some() {
+        let beside = f64::from(setup.wanted_by(false));
+        out.amount(
+            "connections wanted at full scale, beside the pooler",
+            beside,
+            "connections",
+        );
+    }
+    out.amount("slots of the server", f64::from(setup.slots()), "connections");
     out.amount(
         "available connections",
         f64::from(setup.there_are()),
