@@ -66,11 +66,11 @@ pub struct Wanted {
 
 /// When more connections are wanted than exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begins {
-    /// With the fewest replicas already.
-    AtOnce,
-    /// When each service has this many replicas, as far as its limits allow.
-    At(u32),
+pub struct Begins {
+    /// With so many replicas of each service, as far as its limits allow; its minimum does not count if `at_once`.
+    pub at: u32,
+    /// Whether the fewest replicas already want too many.
+    pub at_once: bool,
 }
 
 /// The largest size of pools with which all connections fit.
@@ -110,10 +110,17 @@ impl Wanted {
         if wanted(most) <= slots {
             return None;
         }
-        if wanted(0) > slots {
-            return Some(Begins::AtOnce);
-        }
-        Some(Begins::At(first(most, |replicas| wanted(replicas) > slots)))
+        let at_once = wanted(0) > slots;
+        let below = |replicas: u32| -> u64 {
+            let each = self.shares.iter();
+            each.map(|share| u64::from(share.each) * u64::from(replicas.min(share.most)))
+                .sum()
+        };
+        let at = match at_once {
+            true => first(most, |replicas| below(replicas) > slots),
+            false => first(most, |replicas| wanted(replicas) > slots),
+        };
+        Some(Begins { at, at_once })
     }
 
     /// The largest number of connections of a process, or of a replica where the processes are not known, with which

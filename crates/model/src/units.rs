@@ -140,9 +140,32 @@ pub fn share(text: &str) -> Option<Share> {
 
 /// A duration in readable form: `360 s` below ten minutes, then `12 min`, `64.5 h`, `7 d`.
 pub fn show_duration(duration: Duration) -> String {
+    shown_duration(duration, f64::round)
+}
+
+/// The same, rounded up: a value that is at least this long, for a limit to be set.
+pub fn show_duration_up(duration: Duration) -> String {
+    shown_duration(duration, ceil)
+}
+
+/// The same, rounded down: a value that is at most this long.
+pub fn show_duration_down(duration: Duration) -> String {
+    shown_duration(duration, floor)
+}
+
+/// Up to the next whole number, but for the last digits of a binary fraction.
+fn ceil(n: f64) -> f64 {
+    (n - 1e-12 * n.abs().max(1.0)).ceil()
+}
+
+fn floor(n: f64) -> f64 {
+    (n + 1e-12 * n.abs().max(1.0)).floor()
+}
+
+fn shown_duration(duration: Duration, whole: fn(f64) -> f64) -> String {
     let s = duration.as_secs_f64();
     let trim = |n: f64| {
-        let text = format!("{n:.1}");
+        let text = format!("{:.1}", whole(n * 10.0) / 10.0);
         text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
     };
     if s == 0.0 {
@@ -158,6 +181,16 @@ pub fn show_duration(duration: Duration) -> String {
     } else {
         format!("{} d", trim(s / 86_400.0))
     }
+}
+
+/// A number as [`show_number`] shows it, rounded up: at least this much.
+pub fn show_number_up(n: f64) -> String {
+    show_number(ceil(n * 100.0) / 100.0)
+}
+
+/// A number as [`show_number`] shows it, rounded down: at most this much.
+pub fn show_number_down(n: f64) -> String {
+    show_number(floor(n * 100.0) / 100.0)
 }
 
 /// A number with thousands separated by commas and at most two decimals: `12,000`, `1.71`.
@@ -231,16 +264,27 @@ pub fn singular(unit: &str) -> String {
     }
 }
 
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Bytes {
+    /// The amount, rounded down to what is shown: at most this much.
+    pub fn show_down(self) -> String {
+        self.shown(show_number_down)
+    }
+
+    fn shown(self, show: fn(f64) -> String) -> String {
         let n = self.0 as f64;
         let (value, unit) = match self.0 {
-            0..1024 => return write!(f, "{} B", self.0),
+            0..1024 => return format!("{} B", self.0),
             1024..1_048_576 => (n / 1024.0, "KiB"),
             1_048_576..1_073_741_824 => (n / 1_048_576.0, "MiB"),
             _ => (n / 1_073_741_824.0, "GiB"),
         };
-        write!(f, "{} {unit}", show_number(value))
+        format!("{} {unit}", show(value))
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown(show_number))
     }
 }
 
@@ -275,6 +319,29 @@ impl fmt::Display for Money {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_limit_is_on_its_safe_side() {
+        for ms in (1..5_000_000u64).step_by(4_321) {
+            let exact = Duration::from_millis(ms);
+            let read = |text: String| duration(&text.replace(' ', "")).unwrap();
+            let up = read(show_duration_up(exact));
+            let down = read(show_duration_down(exact));
+            assert!(down <= exact && exact <= up, "{down:?} {exact:?} {up:?}");
+        }
+        assert_eq!(show_duration_up(Duration::from_secs(90)), "90 s");
+        assert_eq!(show_duration_up(Duration::from_millis(601_000)), "10.1 min");
+        assert_eq!(show_duration_down(Duration::from_millis(601_000)), "10 min");
+        assert_eq!(
+            (show_number_up(1.001), show_number_down(1.009)),
+            ("1.01".into(), "1".into())
+        );
+        assert_eq!(
+            (show_number_up(0.1 + 0.2), show_number_down(0.3)),
+            ("0.3".into(), "0.3".into())
+        );
+        assert_eq!(Bytes(1_073_741_824 * 2 - 1_000_000).show_down(), "1.99 GiB");
+    }
     use proptest::prelude::*;
 
     #[test]

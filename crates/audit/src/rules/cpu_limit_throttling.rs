@@ -89,10 +89,15 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
             ),
         )
         .explain(explanation)
-        .remedy(format!(
-            "Remove the CPU limit (keep the request), or run at most {} of them in this container.",
-            cores.floor().max(1.0)
-        ))
+        .remedy(match cores >= 1.0 {
+            true => format!(
+                "Remove the CPU limit (keep the request), or run at most {} of them in this container.",
+                cores.floor()
+            ),
+            false => format!(
+                "Remove the CPU limit (keep the request), or raise it to {threads}: less than one CPU stops even one thread."
+            ),
+        })
         .figure("stall", stall, "ms")
         .figure("runs", runs, "ms")
         .figure("threads", threads, "threads")
@@ -133,6 +138,35 @@ mod tests {
         env.services[0].autoscalers = vec![cofferdam_model::AutoscalerId(0)];
         let explanation = testing::only(&RULE, &env).explanation;
         assert!(explanation.contains("200 %"), "{explanation}");
+    }
+
+    #[test]
+    fn as_many_threads_and_as_much_cpu_as_advised_are_silent() {
+        for (threads, limit) in
+            (1u32..9).flat_map(|threads| [(threads, 500), (threads, 1500), (threads, 3000)])
+        {
+            let with = |threads: u32, limit: u64| {
+                let mut env = env_with_consumer(12, (2, 2, 2), Some(threads));
+                env.workloads = pods::testing::env((2, 2, 2), |w| {
+                    w.containers[0].cpu_limit = Some(fact(Cpu(limit), 9));
+                })
+                .parts
+                .workloads;
+                testing::all(&RULE, &env)
+            };
+            for finding in with(threads, limit) {
+                let number = |words: &str| -> Option<u64> {
+                    let (_, rest) = finding.remedy.split_once(words)?;
+                    rest.split([' ', ':']).next()?.parse().ok()
+                };
+                let after = match (number("at most "), number("raise it to ")) {
+                    (Some(threads), _) => with(threads as u32, limit),
+                    (None, Some(cores)) => with(threads, cores * 1000),
+                    _ => panic!("{}", finding.remedy),
+                };
+                assert!(after.is_empty(), "{threads} under {limit}: {}", finding.remedy);
+            }
+        }
     }
 
     #[test]

@@ -182,8 +182,8 @@ impl Shortage<'_> {
         if !self.poolers.is_empty() {
             finding = finding.figure("of_poolers", self.pooled() as f64, "connections");
         }
-        if let Some(Begins::At(n)) = self.total.begins(self.left()) {
-            finding = finding.figure("begins_at", f64::from(n), "replicas");
+        if let Some(begins) = self.total.begins(self.left()) {
+            finding = finding.figure("begins_at", f64::from(begins.at), "replicas");
         }
         if let Some(fits) = self.total.fits(self.left()) {
             let name = if fits.of_process {
@@ -250,8 +250,8 @@ impl Shortage<'_> {
 fn smaller(total: &Wanted, slots: u64) -> String {
     let one_each: u64 = total.shares.iter().map(|share| u64::from(share.each)).sum();
     let fewer = match total.begins(slots) {
-        Some(Begins::AtOnce) => "run fewer replicas",
-        Some(Begins::At(_)) | None => "lower the maximum of replicas",
+        Some(Begins { at_once: true, .. }) => "run fewer replicas",
+        _ => "lower the maximum of replicas",
     };
     match total.fits(slots) {
         Some(Fits { each, of_process }) => {

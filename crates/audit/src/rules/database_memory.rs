@@ -17,6 +17,9 @@ pub const RULE: Rule = Rule {
     check,
 };
 
+/// The smallest work_mem. Source: PostgreSQL documentation, `work_mem`: 64 kB.
+const LEAST_WORK_MEM: u64 = 64 * 1024;
+
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for database in &cx.env.databases {
         let (Some(memory), Some(work_mem), Some(most)) =
@@ -60,11 +63,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 Bytes(each),
                 Bytes(wanted)
             ))
-            .remedy(format!(
-                "Lower work_mem to at most {}, or lower max_connections (a pooler makes that \
-                possible), or use a larger tier.",
-                Bytes(fits)
-            ))
+            .remedy(match fits >= LEAST_WORK_MEM {
+                true => format!(
+                    "Lower work_mem to at most {}, or lower max_connections (a pooler makes that \
+                    possible), or use a larger tier.",
+                    Bytes(fits).show_down()
+                ),
+                false => "Lower max_connections (a pooler makes that possible), or use a larger tier: no work_mem is \
+                    small enough."
+                    .to_owned(),
+            })
             .figure("wanted", wanted as f64 / 1_048_576.0, "MiB")
             .figure("available", have as f64 / 1_048_576.0, "MiB")
             .evidence(evidence),
@@ -98,5 +106,26 @@ mod tests {
         assert_eq!(testing::only(&RULE, &env).figures["wanted"].value, 20_096.0);
         env.databases[0].work_mem = Some(fact(Bytes(12 * mib), 3));
         assert!(testing::all(&RULE, &env).is_empty(), "4,096 + 12,000 = 16,096");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn work_mem_as_advised_is_silent(memory in 1u64..64, work_mem in 1u64..512, connections in 1u32..5000) {
+            let mut database = Database::named("main", Some(span(1)));
+            database.memory = Some(fact(Bytes(memory << 30), 2));
+            database.work_mem = Some(fact(Bytes(work_mem << 20), 3));
+            database.max_connections = Some(fact(connections, 5));
+            let mut env = Environment {
+                parts: Parts { databases: vec![database], ..Parts::default() },
+                ..Environment::default()
+            };
+            for finding in testing::all(&RULE, &env) {
+                if let Some((_, rest)) = finding.remedy.split_once("at most ") {
+                    let advised = rest.split(',').next().and_then(|text| Bytes::parse(&text.replace(' ', "")));
+                    env.databases[0].work_mem = Some(fact(advised.unwrap(), 3));
+                    proptest::prop_assert!(testing::all(&RULE, &env).is_empty());
+                }
+            }
+        }
     }
 }

@@ -100,12 +100,10 @@ pub(crate) fn words(wanted: &Wanted) -> String {
 
 /// When the shortage begins, as a sentence: `The shortage begins when api runs 6 replicas and worker 1.`
 pub(crate) fn begins(wanted: &Wanted, begins: Begins) -> String {
-    let n = match begins {
-        Begins::AtOnce => return "The shortage exists with the fewest replicas already.".to_owned(),
-        Begins::At(n) => n,
-    };
-    // A service that never has so few, or never so many, does not take part.
-    let takes_part = |share: &&Share| share.most >= n && share.least <= n;
+    let n = begins.at;
+    // A service that never has so few, or never so many, does not take part. If the fewest of all are too many, the number is
+    // what they could be.
+    let takes_part = |share: &&Share| share.most >= n && (share.least <= n || begins.at_once);
     let growing: Vec<&str> = (wanted.shares.iter().filter(takes_part))
         .map(|share| share.service.as_str())
         .collect();
@@ -119,14 +117,23 @@ pub(crate) fn begins(wanted: &Wanted, begins: Begins) -> String {
         ),
     };
     let fixed: Vec<String> = (wanted.shares.iter().filter(|share| !takes_part(share)))
-        .map(|share| format!("{} {}", share.service, n.clamp(share.least, share.most)))
+        .map(|share| {
+            format!(
+                "{} {}",
+                share.service,
+                n.clamp(share.least.min(share.most), share.most)
+            )
+        })
         .collect();
     let others = match fixed.as_slice() {
         [] => String::new(),
         few if few.len() <= 3 => format!(" ({})", few.join(", ")),
         many => format!(", and {} others as many as they have", many.len()),
     };
-    format!("The shortage begins when {run}{others}.")
+    match begins.at_once {
+        true => format!("The shortage begins when {run}{others}: the fewest replicas are already too many."),
+        false => format!("The shortage begins when {run}{others}."),
+    }
 }
 
 /// The pooler to recommend for an engine, with at most `slots` connections to the server. PgBouncer speaks only PostgreSQL's
@@ -178,9 +185,18 @@ mod tests {
             unknown: Vec::new(),
         };
         assert_eq!(
-            begins(&wanted, Begins::At(6)),
+            begins(
+                &wanted,
+                Begins {
+                    at: 6,
+                    at_once: false
+                }
+            ),
             "The shortage begins when api runs 6 replicas (job 2, web 9)."
         );
-        assert!(begins(&wanted, Begins::AtOnce).contains("fewest"));
+        assert_eq!(
+            begins(&wanted, Begins { at: 6, at_once: true }),
+            "The shortage begins when api and web run 6 replicas each (job 2): the fewest replicas are already too many."
+        );
     }
 }

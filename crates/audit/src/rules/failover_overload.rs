@@ -3,7 +3,7 @@
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::cells::Cell;
-use cofferdam_model::units::show_number;
+use cofferdam_model::units::{show_number, show_number_down, show_number_up};
 use cofferdam_model::{Fact, Share};
 
 /// The rule.
@@ -133,9 +133,9 @@ fn with_rates(capacities: &[(f64, &Cell)], load: f64, out: &mut Verdicts) {
         .remedy(format!(
             "Keep the load of all cells below {}/s, or give {} capacity for {}/s, or shed by priority down \
              to its capacity; move weights in steps.",
-            show_number(safe),
+            show_number_down(safe),
             names(&survivors),
-            show_number(load)
+            show_number_up(load)
         ))
         .figure("utilisation", utilisation, "%")
         .figure("load", load, "requests/s")

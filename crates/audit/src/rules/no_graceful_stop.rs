@@ -4,7 +4,7 @@ use super::disruption_budget_missing::is_kubernetes;
 use super::{pods, stores};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::units::show_duration;
+use cofferdam_model::units::{show_duration, show_duration_up};
 use cofferdam_model::workload::Workload;
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ fn pause_too_long(workload: &Workload, (pause, grace): (Duration, Duration), evi
     .remedy(format!(
         "Set terminationGracePeriodSeconds above {} by the time that the longest request takes, or pause for less: 5 to \
             15 s are enough.",
-        show_duration(pause)
+        show_duration_up(pause)
     ))
     .figure("grace", grace.as_secs_f64(), "s")
     .figure("pause", pause.as_secs_f64(), "s")
@@ -106,7 +106,7 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
             )
             .remedy(format!(
                 "Set terminationGracePeriodSeconds above {}.",
-                show_duration(needs)
+                show_duration_up(needs)
             ))
             .figure("grace", grace.as_secs_f64(), "s")
             .figure("needed", needs.as_secs_f64(), "s")

@@ -4,7 +4,7 @@ use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::calls::DeadlineRole;
-use cofferdam_model::units::show_duration;
+use cofferdam_model::units::{show_duration, show_duration_up};
 use cofferdam_model::workload::{Completeness, Container, Lifecycle, Workload};
 use cofferdam_model::{Fact, Owner, Span};
 use std::time::Duration;
@@ -111,7 +111,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
     )
     .remedy(format!(
         "Add a start-up probe with periodSeconds × failureThreshold of at least {} and leave the liveness probe short.",
-        show_duration(needed)
+        show_duration_up(needed)
     ))
     .figure("patience", patience.as_secs_f64(), "s")
     .figure("start_up", needed.as_secs_f64(), "s")

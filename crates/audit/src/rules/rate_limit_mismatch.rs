@@ -3,7 +3,7 @@
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::cells::RateLimit;
-use cofferdam_model::units::show_number;
+use cofferdam_model::units::{show_number, show_number_down, show_number_up};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -56,7 +56,7 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
             ))
             .remedy(format!(
                 "Raise the limit above {}/s with some room, up to what the service can carry.",
-                show_number(peak)
+                show_number_up(peak)
             ))
             .figure("limit", total, "requests/s")
             .figure("peak", peak, "requests/s")
@@ -90,7 +90,10 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
                 "The limit begins to refuse only when the protected service is already overloaded: it \
                 protects nothing.",
             )
-            .remedy(format!("Set the limit at or below {}/s.", show_number(capacity)))
+            .remedy(format!(
+                "Set the limit at or below {}/s.",
+                show_number_down(capacity)
+            ))
             .figure("limit", total, "requests/s")
             .figure("capacity", capacity, "requests/s")
             .evidence(evidence),

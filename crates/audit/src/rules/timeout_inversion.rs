@@ -3,7 +3,7 @@
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::calls::{Deadline, DeadlineRole};
-use cofferdam_model::units::show_duration;
+use cofferdam_model::units::{show_duration, show_duration_down, show_duration_up};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -143,9 +143,9 @@ fn report(owner: &str, outer: &Deadline, inner: &[&Deadline], out: &mut Verdicts
             ))
             .remedy(format!(
                 "Let the inner timeouts add up to less than {}, or raise {} above {}.",
-                show_duration(limit),
+                show_duration_down(limit),
                 outer.name,
-                show_duration(sum)
+                show_duration_up(sum)
             ))
             .figure("outer", limit.as_secs_f64(), "s")
             .figure("inner", sum.as_secs_f64(), "s")

@@ -188,7 +188,9 @@ fn a_shortage_begins_at_a_number_of_replicas_that_each_service_can_have() {
     let found = of_rule(&report, "database-connection-exhaustion");
     // 9 × 10 + 1 × 10 = 100 > 97.
     assert!(
-        found[0].explanation.contains("when api runs 9 replicas (pay 1)."),
+        found[0]
+            .explanation
+            .contains("when api runs 9 replicas (pay 1): the fewest replicas are already too many."),
         "{}",
         found[0].explanation
     );

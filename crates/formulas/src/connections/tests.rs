@@ -95,13 +95,32 @@ fn a_pool_through_a_pooler_is_not_direct() {
 fn the_shortage_begins_at_the_first_count_above_the_slots_and_never_below_the_minimum() {
     // 24 × 40 = 960 ≤ 997 < 25 × 40 = 1,000.
     let two = wanted_of(vec![share(20, 1, (2, 50, 0)), share(20, 1, (2, 50, 0))]);
-    assert_eq!(two.begins(997), Some(Begins::At(25)));
+    assert_eq!(
+        two.begins(997),
+        Some(Begins {
+            at: 25,
+            at_once: false
+        })
+    );
     assert_eq!(two.begins(2000), None);
     // The second never has fewer than 40: 40 × 20 + n × 20 > 997 from n = 10 on.
     let one_is_large = wanted_of(vec![share(20, 1, (2, 50, 0)), share(20, 1, (40, 50, 0))]);
-    assert_eq!(one_is_large.begins(997), Some(Begins::At(10)));
+    assert_eq!(
+        one_is_large.begins(997),
+        Some(Begins {
+            at: 10,
+            at_once: false
+        })
+    );
     let at_once = wanted_of(vec![share(20, 1, (60, 70, 0))]);
-    assert_eq!(at_once.begins(997), Some(Begins::AtOnce));
+    // 49 × 20 = 980 ≤ 997 < 50 × 20.
+    assert_eq!(
+        at_once.begins(997),
+        Some(Begins {
+            at: 50,
+            at_once: true
+        })
+    );
 }
 
 #[test]
@@ -203,8 +222,8 @@ proptest! {
         let at = |n| -> u64 { wanted.shares.iter().map(|share| share.at(n)).sum() };
         match wanted.begins(slots) {
             None => prop_assert!(wanted.full() <= slots),
-            Some(Begins::AtOnce) => prop_assert!(at(0) > slots),
-            Some(Begins::At(n)) => prop_assert!(at(n) > slots && at(n - 1) <= slots),
+            Some(Begins { at_once: true, .. }) => prop_assert!(at(0) > slots),
+            Some(Begins { at: n, at_once: false }) => prop_assert!(at(n) > slots && at(n - 1) <= slots),
         }
     }
 }
