@@ -7,6 +7,7 @@ mod init;
 mod input;
 mod new_file;
 mod output;
+mod replay;
 mod simulate;
 
 use clap::{CommandFactory, Parser, Subcommand};

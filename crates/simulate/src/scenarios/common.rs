@@ -20,6 +20,15 @@ use crate::components::kafka::group::GroupConfig;
 use crate::facts::{Facts, Need};
 use crate::limits::{self, Quantity};
 
+/// The name of a policy with the parts that it numbers, for traces: `traffic shift (0 us-east, 1 us-west)`.
+pub(super) fn listed<'n>(policy: &str, parts: impl Iterator<Item = &'n str>) -> String {
+    let parts: Vec<String> = parts
+        .enumerate()
+        .map(|(number, part)| format!("{number} {part}"))
+        .collect();
+    format!("{policy} ({})", parts.join(", "))
+}
+
 /// The routing between cells: the one that knows most of them.
 pub(super) fn routing(env: &Environment) -> Option<&Routing> {
     env.routings.iter().max_by_key(|routing| routing.cells.len())

@@ -15,11 +15,12 @@ mod rolling_restart;
 
 use cofferdam_model::Environment;
 use cofferdam_model::overlay::Overlay;
+use cofferdam_policy::trace::Recorder;
 
 use crate::chance::Streams;
 use crate::facts::{Facts, Input, Need};
 use crate::limits::{self, Quantity};
-use crate::outcome::{Outcome, Trace};
+use crate::outcome::Outcome;
 
 /// A failure that can be rehearsed.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +112,7 @@ impl Prepared {
 }
 
 /// The function of a case: one run with the given random numbers.
-pub type Rehearse = Box<dyn Fn(&Streams, &mut Trace) -> Outcome + Send + Sync>;
+pub type Rehearse = Box<dyn Fn(&Streams, &mut Recorder) -> Outcome + Send + Sync>;
 
 /// One subject of a scenario.
 pub struct Case {
@@ -141,7 +142,7 @@ impl Case {
     pub fn new(
         subject: impl Into<String>,
         facts: Facts,
-        rehearse: impl Fn(&Streams, &mut Trace) -> Outcome + Send + Sync + 'static,
+        rehearse: impl Fn(&Streams, &mut Recorder) -> Outcome + Send + Sync + 'static,
     ) -> Self {
         Self {
             subject: subject.into(),

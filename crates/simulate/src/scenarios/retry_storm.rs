@@ -12,6 +12,7 @@ use cofferdam_policy::Time;
 use cofferdam_policy::breaker::BreakerConfig;
 use cofferdam_policy::budget::BudgetConfig;
 use cofferdam_policy::retry::RetryConfig;
+use cofferdam_policy::trace::Recorder;
 
 use super::{Case, Prepared, Scenario, common};
 use crate::chance::{Distribution, Streams};
@@ -22,7 +23,7 @@ use crate::engine::Agenda;
 use crate::facts::{Facts, Input, Need, Shown};
 use crate::limits::{self, Quantity};
 use crate::outcome::shown;
-use crate::outcome::{Outcome, Role, Trace};
+use crate::outcome::{Outcome, Role};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -321,7 +322,7 @@ fn course(
     subject: &str,
     streams: &Streams,
     (guard, name): (Guard, &str),
-    trace: &mut Trace,
+    trace: &mut Recorder,
 ) -> Option<CallersWorld> {
     let servers = setup.workers();
     let mean = Duration::from_secs_f64(servers / setup.capacity);
@@ -348,7 +349,7 @@ fn course(
         breaker: guard.breaker,
     };
     let mut callers = Callers::new(config, streams.stream(subject, "jitter")).ok()?;
-    std::mem::swap(&mut callers.trace, trace);
+    callers.record(std::mem::take(trace));
     let fault = Fault {
         from: STANDS,
         until: GOES_ON,
@@ -357,7 +358,7 @@ fn course(
     let mut agenda = Agenda::new();
     let mut world = CallersWorld::begin(load, callers, (station, service), Some(fault), &mut agenda);
     agenda.run(&mut world, END);
-    std::mem::swap(&mut world.callers.trace, trace);
+    *trace = world.callers.recorded();
     Some(world)
 }
 
@@ -392,7 +393,7 @@ fn failed_after(world: &CallersWorld) -> f64 {
     }
 }
 
-fn run(setup: Setup, subject: &str, streams: &Streams, trace: &mut Trace) -> Outcome {
+fn run(setup: Setup, subject: &str, streams: &Streams, trace: &mut Recorder) -> Outcome {
     let mut out = Outcome::default();
     let (Some(plain), Some(guarded)) = (
         course(&setup, subject, streams, (setup.declared, AS_IS), trace),
