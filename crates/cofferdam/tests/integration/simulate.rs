@@ -257,10 +257,60 @@ fn the_end_of_the_trigger_is_not_a_recovery_and_rounding_is_not_a_difference() {
     };
     // The collector works again after ten seconds, but no caller gets an answer any more.
     let words = compare("retry-storm");
-    assert!(words.contains("recovered, before: none"), "{words}");
+    assert!(
+        words.contains("recovered, before: never in the time that is rehearsed"),
+        "{words}"
+    );
     // The same group on both sides, with sums of twelfths of 7,000 in them.
     let words = compare("rebalance-storm");
     assert!(!words.contains("0000"), "{words}");
+}
+
+#[test]
+fn a_comparison_begins_with_the_worst_and_shows_cases_that_only_one_side_has() {
+    let arguments = [
+        "examples/clean-platform",
+        "--compare",
+        "examples/clean-platform-mitigated",
+        "--scenario",
+        "connection-storm",
+        "--runs",
+        "2",
+    ];
+    let words = text(&simulate(&arguments).stdout);
+    // The pooler's image reads none of its settings: 72 % of the requests fail.
+    let case = "clean-platform-production, pgbouncer without the settings that its image does not read";
+    let lines: Vec<&str> = words.lines().collect();
+    assert!(
+        lines[1].contains("worst case, after: connection-storm, clean-platform-production"),
+        "{words}"
+    );
+    let head = |line: &&str| line.starts_with("connection-storm: ");
+    let heads: Vec<&str> = lines.iter().copied().filter(|line| head(&line)).collect();
+    assert_eq!(
+        heads,
+        [
+            format!("connection-storm: {case} (only after the change)").as_str(),
+            "connection-storm: clean-platform-production"
+        ]
+    );
+    let fail = "requests that fail without a connection, at full scale (%)";
+    let failing: Vec<&str> = lines.iter().copied().filter(|line| line.contains(fail)).collect();
+    assert!(
+        failing[0].contains("–") && failing[0].contains("72."),
+        "{failing:?}"
+    );
+    // Nothing fails, and nothing that failed recovers, are two things.
+    assert!(
+        words.contains("first cause, before: there is no such case"),
+        "{words}"
+    );
+    assert!(
+        words.contains("recovered, before: never in the time that is rehearsed"),
+        "{words}"
+    );
+    assert!(words.contains("recovered, after: nothing fails"), "{words}");
+    assert!(!words.contains(": none"), "{words}");
 }
 
 #[test]
