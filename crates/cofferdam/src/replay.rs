@@ -2,7 +2,9 @@
 
 use crate::exit::FINDINGS;
 use crate::output;
-use cofferdam_policy::trace::{Case, Parted, Replay, Stop, Summary};
+use cofferdam_policy::Time;
+use cofferdam_policy::trace::{Case, Parted, Replay, Stop, Summary, Told};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -13,10 +15,14 @@ use std::process::ExitCode;
 const LONGEST_LINE: u64 = 64 << 20;
 
 /// Replays a trace and prints how many decisions of each policy were the same, or where one differs.
-pub(crate) fn run(file: &Path) -> Result<ExitCode, String> {
+///
+/// # Errors
+/// A sentence with the line that cannot be read.
+pub(crate) fn run(file: &Path, verbose: bool) -> Result<ExitCode, String> {
     let unreadable = |e: &dyn std::fmt::Display| format!("cannot replay {}: {e}", file.display());
     let mut lines = BufReader::new(File::open(file).map_err(|e| unreadable(&e))?);
     let mut replay = Replay::new();
+    let mut spoken = Spoken::default();
     let mut number = 0_u64;
     let mut line = Vec::new();
     loop {
@@ -32,9 +38,16 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode, String> {
         }
         let text =
             std::str::from_utf8(&line).map_err(|_| unreadable(&format!("line {number} is not UTF-8")))?;
-        match replay.line(text) {
+        let replayed = match verbose {
+            true => replay.line_told(text, &mut |one| spoken.add(one)),
+            false => replay.line(text),
+        };
+        spoken.print(LONG)?;
+        match replayed {
             Ok(()) => {}
             Err(Stop::Parted(parted)) => {
+                spoken.end();
+                spoken.print(0)?;
                 output::print(&told(&parted), false, &[])?;
                 return Ok(ExitCode::from(FINDINGS));
             }
@@ -42,8 +55,80 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode, String> {
         }
     }
     let summary = replay.finish().map_err(|stop| unreadable(&stop))?;
+    spoken.end();
+    spoken.print(0)?;
     output::print(&table(&summary), false, &[])?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Characters that are printed together.
+const LONG: usize = 1 << 16;
+
+/// Decisions in words, those that a policy takes in a row for the same reason as one line.
+#[derive(Debug, Default)]
+struct Spoken {
+    case: Case,
+    /// The latest decision of each policy of the case.
+    latest: BTreeMap<String, Row>,
+    out: String,
+}
+
+#[derive(Debug)]
+struct Row {
+    words: String,
+    from: Time,
+    until: Time,
+    times: u64,
+}
+
+impl Spoken {
+    fn add(&mut self, one: &Told<'_>) {
+        if *one.case != self.case {
+            self.end();
+            self.case = one.case.clone();
+        }
+        let (at, words) = (one.at, one.words());
+        if let Some(row) = self.latest.get_mut(one.entity)
+            && row.words == words
+        {
+            row.times += 1;
+            row.until = at;
+            return;
+        }
+        let row = Row {
+            words,
+            from: at,
+            until: at,
+            times: 1,
+        };
+        if let Some(before) = self.latest.insert(one.entity.to_owned(), row) {
+            line(&mut self.out, &self.case, one.entity, &before);
+        }
+    }
+
+    /// Ends the rows of the case.
+    fn end(&mut self) {
+        for (entity, row) in std::mem::take(&mut self.latest) {
+            line(&mut self.out, &self.case, &entity, &row);
+        }
+    }
+
+    /// Prints what is waiting, if it is longer than this.
+    fn print(&mut self, than: usize) -> Result<(), String> {
+        if self.out.len() > than {
+            output::print(&self.out, false, &[])?;
+            self.out.clear();
+        }
+        Ok(())
+    }
+}
+
+fn line(out: &mut String, case: &Case, entity: &str, row: &Row) {
+    let _ = write!(out, "{}  {}: {}", row.from, owner(case, entity), row.words);
+    if row.times > 1 {
+        let _ = write!(out, " ({} times until {})", row.times, row.until);
+    }
+    out.push('\n');
 }
 
 /// Where the replay parts from the trace.

@@ -62,6 +62,9 @@ pub(crate) struct Args {
     /// Replay the file of an earlier --trace: compute every decision again from settings and inputs, and compare.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "list", "scenario", "all", "set", "compare", "environment", "trace"])]
     replay: Option<PathBuf>,
+    /// Print every decision of --replay in words, those that a policy takes in a row for the same reason as one line.
+    #[arg(long, short, requires = "replay")]
+    verbose: bool,
     /// Replace the file of --trace if it exists.
     #[arg(long, requires = "trace")]
     force: bool,
@@ -80,12 +83,12 @@ enum Format {
 }
 
 /// Runs the simulation.
-pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
+pub(crate) fn run(args: &Args, color: Color, docs: Option<&'static str>) -> Result<ExitCode, String> {
     if args.list {
         return list();
     }
     if let Some(file) = &args.replay {
-        return replay::run(file);
+        return replay::run(file, args.verbose);
     }
     let chosen = chosen(&args.scenario)?;
     if let Some(file) = &args.trace {
@@ -124,7 +127,18 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
             write_trace(out, args.seed, sides, &redactors)
         })?;
     }
-    print(args, (&platform, &rehearsals), other.as_ref(), &redactors, color)?;
+    let style = text::Style {
+        color: color.on_stdout(),
+        width: output::width(),
+        docs,
+    };
+    print(
+        args.format,
+        (&platform, &rehearsals),
+        other.as_ref(),
+        &redactors,
+        style,
+    )?;
     let after = other.iter().flat_map(|(_, rehearsals)| rehearsals);
     let all: Vec<&Rehearsal> = rehearsals.iter().chain(after).collect();
     let wanting = all.iter().any(|r| !r.needs.is_empty());
@@ -151,17 +165,13 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
 }
 
 fn print(
-    args: &Args,
+    format: Format,
     (platform, rehearsals): (&Platform, &[Rehearsal]),
     other: Option<&(Platform, Vec<Rehearsal>)>,
     redactors: &[&Redactor<'_>],
-    color: Color,
+    style: text::Style,
 ) -> Result<(), String> {
-    let style = text::Style {
-        color: color.on_stdout(),
-        width: output::width(),
-    };
-    match (args.format, other) {
+    match (format, other) {
         (Format::Text, None) => {
             output::print_report(&text::render(rehearsals, platform, style), style.color, redactors)
         }

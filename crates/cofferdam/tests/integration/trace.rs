@@ -63,6 +63,14 @@ fn the_example_s_trace_replays_and_every_line_matches_the_published_schema() {
             .any(|line| line.contains(entity) && line.contains(decisions));
         assert!(found, "{entity}: {said}");
     }
+    let (code, said, _) = simulate(&["--replay", file.to_str().unwrap(), "--verbose"]);
+    assert_eq!(code, Some(0));
+    let words = "with a breaker and a retry budget, breaker: opened the breaker: ";
+    assert!(
+        said.lines()
+            .any(|line| line.starts_with("+00:") && line.contains(words)),
+        "{said}"
+    );
     let schema = std::fs::read_to_string(repository("schemas/trace.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
     for (number, line) in lines(&file).iter().enumerate() {

@@ -17,7 +17,7 @@ use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
 use crate::components::autoscaler::{AutoscalerConfig, Pace, Target};
 use crate::components::cells::Checks;
 use crate::components::kafka::group::GroupConfig;
-use crate::facts::{Facts, Need};
+use crate::facts::{Facts, Need, Shown};
 use crate::limits::{self, Quantity};
 
 /// The name of a policy with the parts that it numbers, for traces: `traffic shift (0 us-east, 1 us-west)`.
@@ -148,6 +148,7 @@ pub(super) fn breaker(declared: &Breaker, base: BreakerConfig, facts: &mut Facts
         // More than half of them must succeed, as the breaker opens at half.
         config.success_threshold = config.probes / 2 + 1;
     }
+    assume_breaker(declared, &config, facts);
     match config.check() {
         Ok(()) => Some(config),
         Err(error) => {
@@ -158,6 +159,68 @@ pub(super) fn breaker(declared: &Breaker, base: BreakerConfig, facts: &mut Facts
             None
         }
     }
+}
+
+/// Names the settings of a breaker that no file declares.
+fn assume_breaker(declared: &Breaker, config: &BreakerConfig, facts: &mut Facts) {
+    let mut used = Vec::new();
+    if declared.minimum_calls.is_none() && config.failure_share.is_some() {
+        used.push(format!("it judges at least {} calls", config.minimum_calls));
+    }
+    if declared.window.is_none() && config.failure_share.is_some() {
+        used.push(match config.window {
+            WindowConfig::Calls(calls) => format!("its window is the last {calls} calls"),
+            WindowConfig::Time { length, .. } => format!("its window is {}", length.shown()),
+        });
+    }
+    if declared.open_time.is_none() {
+        used.push(format!("it is open for {} at first", config.open_time.shown()));
+    }
+    if declared.half_open_calls.is_none() {
+        let (probes, needed) = (config.probes, config.success_threshold);
+        used.push(format!("{needed} of {probes} probes close it"));
+    }
+    if !used.is_empty() {
+        facts.assume(format!(
+            "settings that the breaker `{}` does not declare: {}",
+            declared.name,
+            used.join(", ")
+        ));
+    }
+}
+
+/// How long it takes until a new replica of a service is ready.
+pub(super) fn start_up(service: &Service, name: impl Into<String>, facts: &mut Facts) -> Duration {
+    facts.or(
+        name,
+        service.start_up_time.as_ref(),
+        Duration::ZERO,
+        format!(
+            "a new replica of {0} is ready at once: `services.{0}.start_up_time` is not declared",
+            service.name
+        ),
+    )
+}
+
+/// The number of processes in a replica of a service.
+pub(super) fn processes(service: &Service, name: impl Into<String>, facts: &mut Facts) -> u32 {
+    facts.or(
+        name,
+        service.processes.as_ref(),
+        1,
+        format!(
+            "each replica of {} is one process, because no file declares how many",
+            service.name
+        ),
+    )
+}
+
+/// What an autoscaler does that no file declares.
+pub(super) fn assume_autoscaler(facts: &mut Facts) {
+    facts.assume(
+        "an autoscaler decides every 15 s and ignores changes below a tenth; rates and windows that its behavior does \
+         not declare are those of Kubernetes: the defaults of its controller",
+    );
 }
 
 /// The autoscaler of a service with one metric whose value the scenario sets: 1,000 is its target.
@@ -259,18 +322,25 @@ pub(super) fn group(
         ),
     );
     let workers = consumer.workers.iter().max_by_key(|worker| worker.count.value);
-    let threads = workers
-        .map_or(1, |worker| {
-            facts.take(format!("threads that work (`{}`)", worker.name), &worker.count)
-        })
-        .max(1);
+    let threads = match workers {
+        Some(worker) => facts.take(format!("threads that work (`{}`)", worker.name), &worker.count),
+        None => facts.or(
+            "threads that work",
+            None,
+            1,
+            "a consumer works on one message at a time: no threads are declared",
+        ),
+    };
+    let threads = threads.max(1);
     let builds =
         workers.is_some_and(|worker| worker.builds_consumer.as_ref().is_some_and(|builds| builds.value));
     let of_process = consumer
         .consumers_per_process
         .as_ref()
-        .map_or(if builds { threads } else { 1 }, |n| n.value);
-    let processes = service.processes.as_ref().map_or(1, |n| n.value);
+        .map_or(if builds { threads } else { 1 }, |n| {
+            facts.take("consumers of a process", n)
+        });
+    let processes = processes(service, "processes of a replica", facts);
     let per_replica = processes.saturating_mul(of_process);
     let most = facts.or(
         "replicas at most",
@@ -278,9 +348,26 @@ pub(super) fn group(
         1,
         "one replica, because no file declares how many there are",
     );
-    let least = service.scale.min.as_ref().map_or(1, |min| min.value).min(most);
+    let least = facts.or(
+        "replicas at least",
+        service.scale.min.as_ref(),
+        1,
+        "one replica at least, because no file declares a minimum",
+    );
+    let least = least.min(most);
     let assignor = assignor(consumer, facts);
     let client = consumer.client.as_ref().map_or(KafkaClient::Java, |c| c.value);
+    if consumer.client.is_none() {
+        facts.assume(
+            "the consumer's client has the defaults of Kafka's Java client: no file says which one it is",
+        );
+    }
+    if consumer.instance_id.is_none() {
+        facts.assume("members are not static: group.instance.id is not set, Kafka's default");
+    }
+    if consumer.commit_order.is_none() {
+        facts.assume("a message is read again if its member dies before its work is done: no file says that offsets are committed earlier");
+    }
     let default = client.session_timeout();
     let session = facts.or(
         "session timeout",

@@ -123,6 +123,13 @@ fn case(env: &Environment) -> Result<Case, Vec<Need>> {
         cells,
     };
     facts.assume("a request takes log-normally distributed time whose deviation is half its mean");
+    facts.assume(
+        "a comparison with peers is made every 10 s, of at least 100 calls on each side, and a cell is worse at 4 standard \
+         deviations and 2 points, twice in a row: defaults of the policy",
+    );
+    if load / f64::from(routers) > MOST {
+        facts.assume(format!("of a router's requests, {MOST} a second are followed"));
+    }
     facts.assume("connections are open already, and a request and its answer are one packet each");
     facts.assume("slow means slower than 99.9 of 100 requests were before");
     let subject = setup.cells[setup.ill].0.clone();

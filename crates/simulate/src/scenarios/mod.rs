@@ -43,12 +43,6 @@ impl Scenario {
     pub fn page(&self) -> String {
         format!("docs/scenarios/{}.md", self.name)
     }
-
-    /// Its page, and the command that prints it for a user without the repository.
-    #[must_use]
-    pub fn page_and_command(&self) -> String {
-        format!("{} (or: cofferdam explain {})", self.page(), self.name)
-    }
 }
 
 /// The result of a scenario for an environment.

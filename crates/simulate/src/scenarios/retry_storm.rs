@@ -225,6 +225,10 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
     );
     if backoff.is_zero() {
         facts.assume("callers try again at once: no wait is declared");
+    } else if tries > 1 {
+        facts.assume(
+            "waits are drawn evenly from zero to a bound that doubles with each try, up to 32 times the first (full jitter)",
+        );
     }
     let setup = Setup {
         rate: rate.0 / f64::from(replicas.max(1)),

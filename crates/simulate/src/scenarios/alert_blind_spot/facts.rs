@@ -17,7 +17,7 @@ use crate::facts::{Facts, Shown};
 
 /// The timing of an alert, if its product is known.
 pub(super) fn timing(alert: &Declared, facts: &mut Facts) -> Option<AlertConfig> {
-    let share = share(alert);
+    let share = share(alert, facts);
     match &alert.timing {
         Timing::NewRelic(timing) => {
             new_relic(&alert.name.value, timing, share, facts).map(AlertConfig::NewRelic)
@@ -33,7 +33,7 @@ pub(super) fn timing(alert: &Declared, facts: &mut Facts) -> Option<AlertConfig>
 }
 
 /// The share of bad events above which it fires: the threshold of a query for a percentage, otherwise 5 %.
-fn share(alert: &Declared) -> f64 {
+fn share(alert: &Declared, facts: &mut Facts) -> f64 {
     let percentage = alert
         .query
         .as_ref()
@@ -43,6 +43,13 @@ fn share(alert: &Declared) -> f64 {
         .as_ref()
         .map(|t| t.value)
         .filter(|t| percentage && *t > 0.0 && *t < 100.0);
+    let burns = matches!(&alert.timing, Timing::Prometheus(timing) if !timing.burn.is_empty());
+    if threshold.is_none() && !burns {
+        let name = &alert.name.value;
+        facts.assume(format!(
+            "{name} fires above 5 % of bad requests: its threshold is not a percentage"
+        ));
+    }
     threshold.map_or(0.05, |threshold| threshold / 100.0)
 }
 
@@ -84,7 +91,12 @@ fn new_relic(name: &str, timing: &NewRelicTiming, share: f64, facts: &mut Facts)
         .as_ref()
         .is_some_and(|opens| opens.value);
     Some(NewRelicConfig {
-        slide: timing.slide_by.as_ref().map_or(window, |slide| slide.value),
+        slide: facts.or(
+            named("slides by"),
+            timing.slide_by.as_ref(),
+            window,
+            "windows do not overlap, New Relic's default (no slide_by)",
+        ),
         window,
         method,
         threshold_duration,
@@ -105,7 +117,12 @@ fn prometheus(name: &str, timing: &PrometheusTiming, share: f64, facts: &mut Fac
     let expression = if timing.burn.is_empty() {
         let range = timing.range.as_ref();
         Expression::Share {
-            range: range.map_or(Duration::ZERO, |range| facts.take(named("range"), range)),
+            range: facts.or(
+                named("range"),
+                range,
+                Duration::ZERO,
+                "an expression without a range looks at the latest sample",
+            ),
             share,
         }
     } else {
@@ -129,10 +146,12 @@ fn prometheus(name: &str, timing: &PrometheusTiming, share: f64, facts: &mut Fac
             minute,
             "evaluation_interval is 1 min, Prometheus' default",
         ),
-        hold: timing
-            .hold
-            .as_ref()
-            .map_or(Duration::ZERO, |hold| facts.take(named("for"), hold)),
+        hold: facts.or(
+            named("for"),
+            timing.hold.as_ref(),
+            Duration::ZERO,
+            "an alert without `for` fires at once, Prometheus' default",
+        ),
         group_wait: facts.or(
             named("group wait"),
             timing.group_wait.as_ref(),
@@ -176,9 +195,8 @@ pub(super) fn scaling(
     if let Some(window) = &scaler.up.stabilization {
         facts.take("scale-up stabilisation", window);
     }
-    let start_up = service.start_up_time.as_ref().map_or(Duration::ZERO, |time| {
-        facts.take("a replica is ready after", time)
-    });
+    let start_up = common::start_up(service, "a replica is ready after", facts);
+    common::assume_autoscaler(facts);
     let price = overlay.prices.get("pod_hour").map(|price| {
         facts.take(
             "one replica and hour",

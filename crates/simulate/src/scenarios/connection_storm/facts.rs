@@ -127,15 +127,13 @@ fn case(
                 id,
                 service: service.name.clone(),
                 each,
-                surge: service.scale.surge.as_ref().map_or(0, |surge| surge.value),
-                start_up: service.start_up_time.as_ref().map_or(Duration::ZERO, |time| {
-                    facts.take(format!("{}: a replica is ready after", service.name), time)
-                }),
-                scaler: common::autoscaler(env, service).unwrap_or_else(|| AutoscalerConfig {
-                    minimum: most,
-                    maximum: most,
-                    ..AutoscalerConfig::default()
-                }),
+                surge: surge(service, &mut facts),
+                start_up: common::start_up(
+                    service,
+                    format!("{}: a replica is ready after", service.name),
+                    &mut facts,
+                ),
+                scaler: scaler(env, service, most, &mut facts),
                 flow: None,
             });
         }
@@ -195,6 +193,52 @@ fn leave_out_unknown(parts: &[Part], facts: &mut Facts) {
     }
 }
 
+/// Replicas that a rollout starts beyond the number that is wanted.
+fn surge(service: &Service, facts: &mut Facts) -> u32 {
+    let name = &service.name;
+    facts.or(
+        format!("{name}: additional replicas in a rollout"),
+        service.scale.surge.as_ref(),
+        0,
+        format!(
+            "a rollout of {name} starts no replica beyond the number that is wanted: no file declares a surge"
+        ),
+    )
+}
+
+/// The autoscaler of a service, or as many replicas as it may have from the beginning.
+fn scaler(env: &Environment, service: &Service, most: u32, facts: &mut Facts) -> AutoscalerConfig {
+    let name = &service.name;
+    if let Some(config) = common::autoscaler(env, service) {
+        if config.minimum < config.maximum {
+            common::assume_autoscaler(facts);
+        }
+        return config;
+    }
+    facts.assume(format!(
+        "{name} has its largest number of replicas from the beginning: no autoscaler with a minimum and a maximum is declared"
+    ));
+    AutoscalerConfig {
+        minimum: most,
+        maximum: most,
+        ..AutoscalerConfig::default()
+    }
+}
+
+/// Connections that a pool opens beyond its size.
+fn overflow(service: &Service, pool: &Pool, facts: &mut Facts) -> u32 {
+    let name = &service.name;
+    match (&pool.overflow, &pool.driver) {
+        (None, Some(_)) => 0,
+        (given, _) => facts.or(
+            format!("{name}: overflow of a pool"),
+            given.as_ref(),
+            0,
+            format!("the pool of {name} opens no connection beyond its size: its driver is not known, and no overflow is declared"),
+        ),
+    }
+}
+
 /// Connections of one replica by its pool; a need if the pool does not declare them.
 fn of_pool(service: &Service, pool: &Pool, facts: &mut Facts) -> Option<u32> {
     let ask = format!("services.{}.connections_per_pod", service.name);
@@ -203,13 +247,8 @@ fn of_pool(service: &Service, pool: &Pool, facts: &mut Facts) -> Option<u32> {
         pool.size.as_ref(),
         (&ask, "20", "it decides how many connections are wanted"),
     )?;
-    let overflow = pool.overflow.as_ref().map_or(0, |more| {
-        facts.take(format!("{}: overflow of a pool", service.name), more)
-    });
-    let processes = service
-        .processes
-        .as_ref()
-        .map_or(1, |n| facts.take(format!("{}: processes", service.name), n));
+    let overflow = overflow(service, pool, facts);
+    let processes = common::processes(service, format!("{}: processes", service.name), facts);
     Some(processes.saturating_mul(size.saturating_add(overflow)))
 }
 
