@@ -10,7 +10,7 @@ use cofferdam_policy::trace::{Recorder, Recording};
 use rayon::prelude::*;
 
 use crate::chance::Streams;
-use crate::facts::{Input, Need};
+use cofferdam_formulas::{Input, Need};
 use crate::limits;
 use crate::outcome::{Kind, Outcome, Role, Series};
 use crate::scenarios::{Case, Prepared, Scenario};
@@ -334,12 +334,12 @@ mod tests {
     use cofferdam_policy::Random;
 
     use super::*;
-    use crate::facts::Facts;
+    use cofferdam_formulas::Evidence;
     use crate::scenarios::Prepared;
 
     fn prepare(_: &Environment, _: &Overlay) -> Prepared {
         let mut prepared = Prepared::default();
-        prepared.add(Ok(Case::new("one", Facts::new(), |streams, trace| {
+        prepared.add(Ok(Case::new("one", Evidence::new(), |streams, trace| {
             let mut chance = streams.stream("one", "test");
             let wait = Duration::from_millis(chance.below(1000));
             trace.event(Time::ZERO, || ("autoscaler".into(), 3));

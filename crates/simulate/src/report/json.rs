@@ -5,7 +5,7 @@ use cofferdam_model::Platform;
 use serde::Serialize;
 
 use super::text::place;
-use crate::facts::Need;
+use cofferdam_formulas::Need;
 use crate::outcome::{Kind, Role};
 use crate::rehearse::{Rehearsal, Summary};
 use crate::statistics::Interval;

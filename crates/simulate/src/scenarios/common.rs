@@ -1,4 +1,4 @@
-//! Facts that several scenarios take from the platform in the same way.
+//! Evidence that several scenarios take from the platform in the same way.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
 use crate::components::autoscaler::{AutoscalerConfig, Pace, Target};
 use crate::components::cells::Checks;
 use crate::components::kafka::group::GroupConfig;
-use crate::facts::{Facts, Need, Shown};
+use cofferdam_formulas::{Evidence, Need, Shown};
 use crate::limits::{self, Quantity};
 
 /// The name of a policy with the parts that it numbers, for traces: `traffic shift (0 us-east, 1 us-west)`.
@@ -35,11 +35,11 @@ pub(super) fn routing(env: &Environment) -> Option<&Routing> {
 }
 
 /// The minimum number of routers.
-pub(super) fn routers(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> u32 {
+pub(super) fn routers(env: &Environment, routing: Option<&Routing>, facts: &mut Evidence) -> u32 {
     let service = routing.and_then(|routing| env.owner_service(&routing.owner));
     let replicas = service.and_then(|s| s.scale.current.as_ref().or(s.scale.min.as_ref()));
     facts
-        .or(
+        .input_or(
             "routers",
             replicas,
             1,
@@ -49,8 +49,8 @@ pub(super) fn routers(env: &Environment, routing: Option<&Routing>, facts: &mut 
 }
 
 /// Time between health checks of a cell.
-pub(super) fn health_interval(routing: Option<&Routing>, facts: &mut Facts) -> Duration {
-    facts.or(
+pub(super) fn health_interval(routing: Option<&Routing>, facts: &mut Evidence) -> Duration {
+    facts.input_or(
         "health check: interval",
         routing.and_then(|r| r.health_interval.as_ref()),
         Duration::from_secs(10),
@@ -59,8 +59,8 @@ pub(super) fn health_interval(routing: Option<&Routing>, facts: &mut Facts) -> D
 }
 
 /// Failed checks in a row that count.
-pub(super) fn health_threshold(routing: Option<&Routing>, facts: &mut Facts) -> u32 {
-    facts.or(
+pub(super) fn health_threshold(routing: Option<&Routing>, facts: &mut Evidence) -> u32 {
+    facts.input_or(
         "health check: failures in a row",
         routing.and_then(|r| r.health_threshold.as_ref()),
         3,
@@ -69,11 +69,11 @@ pub(super) fn health_threshold(routing: Option<&Routing>, facts: &mut Facts) -> 
 }
 
 /// How a router checks its cells.
-pub(super) fn checks(routing: Option<&Routing>, facts: &mut Facts) -> Checks {
+pub(super) fn checks(routing: Option<&Routing>, facts: &mut Evidence) -> Checks {
     Checks {
         interval: health_interval(routing, facts),
         failures: health_threshold(routing, facts),
-        successes: facts.or(
+        successes: facts.input_or(
             "health check: successes in a row",
             routing.and_then(|r| r.healthy_threshold.as_ref()),
             1,
@@ -84,7 +84,7 @@ pub(super) fn checks(routing: Option<&Routing>, facts: &mut Facts) -> Checks {
 
 /// How long a caller of a cell waits: the declared timeout of the router's callers, otherwise that of its
 /// client.
-pub(super) fn patience(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> Duration {
+pub(super) fn patience(env: &Environment, routing: Option<&Routing>, facts: &mut Evidence) -> Duration {
     let service = routing.and_then(|routing| env.owner_service(&routing.owner));
     let call = env
         .calls
@@ -100,7 +100,7 @@ pub(super) fn patience(env: &Environment, routing: Option<&Routing>, facts: &mut
             }
         });
     let stated: Option<&Fact<Duration>> = service.and_then(|s| s.callers.timeout.as_ref());
-    facts.or(
+    facts.input_or(
         "callers wait",
         stated.or(call),
         Duration::from_secs(60),
@@ -116,34 +116,34 @@ pub(super) fn can_open(declared: &Breaker) -> bool {
 
 /// A declared breaker as a policy; missing settings are those of `base`. `None` if such a breaker is
 /// impossible.
-pub(super) fn breaker(declared: &Breaker, base: BreakerConfig, facts: &mut Facts) -> Option<BreakerConfig> {
+pub(super) fn breaker(declared: &Breaker, base: BreakerConfig, facts: &mut Evidence) -> Option<BreakerConfig> {
     let mut config = BreakerConfig {
         failure_share: None,
         consecutive_failures: None,
         ..base
     };
     if let Some(share) = &declared.failure_rate {
-        config.failure_share = Some(facts.take("breaker opens at", share).0);
+        config.failure_share = Some(facts.input("breaker opens at", share).0);
     }
     if let Some(failures) = &declared.consecutive_failures {
-        config.consecutive_failures = Some(facts.take("breaker opens after failures in a row", failures));
+        config.consecutive_failures = Some(facts.input("breaker opens after failures in a row", failures));
     }
     if let Some(minimum) = &declared.minimum_calls {
-        config.minimum_calls = facts.take("breaker: minimum calls", minimum);
+        config.minimum_calls = facts.input("breaker: minimum calls", minimum);
     }
     if let Some(window) = &declared.window {
         config.window = WindowConfig::Time {
-            length: facts.take("breaker: window", window),
+            length: facts.input("breaker: window", window),
             slices: 60,
         };
     }
     if let Some(open) = &declared.open_time {
-        config.open_time = facts.take("breaker: open time", open);
+        config.open_time = facts.input("breaker: open time", open);
         (config.open_time_cap, config.open_growth) = (config.open_time, 1.0);
     }
     if let Some(probes) = &declared.half_open_calls {
         config.probes = facts
-            .take("breaker: half-open calls", probes)
+            .input("breaker: half-open calls", probes)
             .clamp(1, BreakerConfig::MOST_PROBES);
         // More than half of them must succeed, as the breaker opens at half.
         config.success_threshold = config.probes / 2 + 1;
@@ -162,7 +162,7 @@ pub(super) fn breaker(declared: &Breaker, base: BreakerConfig, facts: &mut Facts
 }
 
 /// Names the settings of a breaker that no file declares.
-fn assume_breaker(declared: &Breaker, config: &BreakerConfig, facts: &mut Facts) {
+fn assume_breaker(declared: &Breaker, config: &BreakerConfig, facts: &mut Evidence) {
     let mut used = Vec::new();
     if declared.minimum_calls.is_none() && config.failure_share.is_some() {
         used.push(format!("it judges at least {} calls", config.minimum_calls));
@@ -190,8 +190,8 @@ fn assume_breaker(declared: &Breaker, config: &BreakerConfig, facts: &mut Facts)
 }
 
 /// How long it takes until a new replica of a service is ready.
-pub(super) fn start_up(service: &Service, name: impl Into<String>, facts: &mut Facts) -> Duration {
-    facts.or(
+pub(super) fn start_up(service: &Service, name: impl Into<String>, facts: &mut Evidence) -> Duration {
+    facts.input_or(
         name,
         service.start_up_time.as_ref(),
         Duration::ZERO,
@@ -203,8 +203,8 @@ pub(super) fn start_up(service: &Service, name: impl Into<String>, facts: &mut F
 }
 
 /// The number of processes in a replica of a service.
-pub(super) fn processes(service: &Service, name: impl Into<String>, facts: &mut Facts) -> u32 {
-    facts.or(
+pub(super) fn processes(service: &Service, name: impl Into<String>, facts: &mut Evidence) -> u32 {
+    facts.input_or(
         name,
         service.processes.as_ref(),
         1,
@@ -216,7 +216,7 @@ pub(super) fn processes(service: &Service, name: impl Into<String>, facts: &mut 
 }
 
 /// What an autoscaler does that no file declares.
-pub(super) fn assume_autoscaler(facts: &mut Facts) {
+pub(super) fn assume_autoscaler(facts: &mut Evidence) {
     facts.assume(
         "an autoscaler decides every 15 s and ignores changes below a tenth; rates and windows that its behavior does \
          not declare are those of Kubernetes: the defaults of its controller",
@@ -289,7 +289,7 @@ pub(super) fn group(
     env: &Environment,
     consumer: &Consumer,
     service: &Service,
-    facts: &mut Facts,
+    facts: &mut Evidence,
 ) -> Option<Result<GroupFacts, Vec<Need>>> {
     let topics: Vec<_> = consumer.topic_ids.iter().map(|id| &env.topics[id.0]).collect();
     // With several topics, the one with most partitions: the range assignor assigns each separately.
@@ -298,7 +298,7 @@ pub(super) fn group(
         .filter(|topic| topic.partitions.is_some())
         .max_by_key(|t| t.partitions.as_ref().map(|p| p.value))?;
     let partitions = facts
-        .take(
+        .input(
             format!("partitions of {}", topic.name.value),
             topic.partitions.as_ref()?,
         )
@@ -323,8 +323,8 @@ pub(super) fn group(
     );
     let workers = consumer.workers.iter().max_by_key(|worker| worker.count.value);
     let threads = match workers {
-        Some(worker) => facts.take(format!("threads that work (`{}`)", worker.name), &worker.count),
-        None => facts.or(
+        Some(worker) => facts.input(format!("threads that work (`{}`)", worker.name), &worker.count),
+        None => facts.input_or(
             "threads that work",
             None,
             1,
@@ -338,17 +338,17 @@ pub(super) fn group(
         .consumers_per_process
         .as_ref()
         .map_or(if builds { threads } else { 1 }, |n| {
-            facts.take("consumers of a process", n)
+            facts.input("consumers of a process", n)
         });
     let processes = processes(service, "processes of a replica", facts);
     let per_replica = processes.saturating_mul(of_process);
-    let most = facts.or(
+    let most = facts.input_or(
         "replicas at most",
         service.scale.max.as_ref().or(service.scale.current.as_ref()),
         1,
         "one replica, because no file declares how many there are",
     );
-    let least = facts.or(
+    let least = facts.input_or(
         "replicas at least",
         service.scale.min.as_ref(),
         1,
@@ -369,7 +369,7 @@ pub(super) fn group(
         facts.assume("a message is read again if its member dies before its work is done: no file says that offsets are committed earlier");
     }
     let default = client.session_timeout();
-    let session = facts.or(
+    let session = facts.input_or(
         "session timeout",
         consumer.session_timeout.as_ref(),
         default,
@@ -381,13 +381,13 @@ pub(super) fn group(
             ),
         },
     );
-    let heartbeat = facts.or(
+    let heartbeat = facts.input_or(
         "heartbeat",
         consumer.heartbeat.as_ref(),
         Duration::from_secs(3),
         "heartbeat.interval.ms is 3 s, Kafka's default",
     );
-    let start_up = facts.or(
+    let start_up = facts.input_or(
         "a member joins after",
         service.start_up_time.as_ref(),
         Duration::from_secs(10),
@@ -425,10 +425,10 @@ pub(super) fn group(
 }
 
 /// The group's assignor; of several, the first.
-fn assignor(consumer: &Consumer, facts: &mut Facts) -> Assignor {
+fn assignor(consumer: &Consumer, facts: &mut Evidence) -> Assignor {
     match consumer.assignors.first() {
         Some(first) => {
-            facts.take("assignor", &first.clone().map(|assignor| format!("{assignor:?}")));
+            facts.input("assignor", &first.clone().map(|assignor| format!("{assignor:?}")));
             first.value
         }
         None => {

@@ -16,7 +16,7 @@ use crate::chance::{Chance, Streams};
 use crate::components::cfs::{Cfs, CfsConfig, Wake};
 use crate::components::load::{OpenLoad, Spacing};
 use crate::engine::{Agenda, World};
-use crate::facts::{Facts, Need};
+use cofferdam_formulas::{Evidence, Need};
 use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role};
 use crate::statistics;
@@ -100,13 +100,13 @@ fn case(
         return None;
     }
     let request = container.cpu_request.as_ref().or(container.cpu_limit.as_ref())?;
-    let mut facts = Facts::new();
-    let threads = facts.take(format!("threads ({what})"), threads);
+    let mut facts = Evidence::new();
+    let threads = facts.input(format!("threads ({what})"), threads);
     let limit = container.cpu_limit.as_ref().map(|limit| {
-        facts.take("CPU limit", &limit.clone().map(|cpu| cpu.to_string()));
+        facts.input("CPU limit", &limit.clone().map(|cpu| cpu.to_string()));
         limit.value.cores()
     });
-    facts.take("CPU request", &request.clone().map(|cpu| cpu.to_string()));
+    facts.input("CPU request", &request.clone().map(|cpu| cpu.to_string()));
     let request = request.value.cores();
     let ask = format!("services.{}.cpu_per_request", service.name);
     let work = facts.need(
@@ -117,7 +117,7 @@ fn case(
     let used = used(env, service, request, &mut facts);
     let batch = consumer
         .and_then(|c| c.max_poll_records.as_ref())
-        .map_or(1, |records| facts.take("records of one poll", records));
+        .map_or(1, |records| facts.input("records of one poll", records));
     if consumer.is_some_and(|consumer| consumer.max_poll_records.is_none()) {
         facts.assume("a poll returns one record: max.poll.records is not declared");
     }
@@ -160,7 +160,7 @@ fn case(
 }
 
 /// Cores in use at normal load: by the autoscaler's target, otherwise by the peak rate.
-fn used(env: &Environment, service: &Service, request: f64, facts: &mut Facts) -> Option<f64> {
+fn used(env: &Environment, service: &Service, request: f64, facts: &mut Evidence) -> Option<f64> {
     let metrics = service
         .autoscalers
         .iter()
@@ -169,7 +169,7 @@ fn used(env: &Environment, service: &Service, request: f64, facts: &mut Facts) -
         .filter(|m| m.name.value == "cpu")
         .find_map(|m| m.target.as_ref());
     if let Some(target) = target {
-        let share = facts.take(
+        let share = facts.input(
             "autoscaler's CPU target",
             &target.clone().map(|t| format!("{} %", (t * 100.0).round())),
         );

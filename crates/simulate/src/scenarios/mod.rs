@@ -18,7 +18,7 @@ use cofferdam_model::overlay::Overlay;
 use cofferdam_policy::trace::Recorder;
 
 use crate::chance::Streams;
-use crate::facts::{Facts, Input, Need};
+use cofferdam_formulas::{Evidence, Input, Need};
 use crate::limits::{self, Quantity};
 use crate::outcome::Outcome;
 
@@ -135,7 +135,7 @@ impl Case {
     /// A case about `subject` with these facts.
     pub fn new(
         subject: impl Into<String>,
-        facts: Facts,
+        facts: Evidence,
         rehearse: impl Fn(&Streams, &mut Recorder) -> Outcome + Send + Sync + 'static,
     ) -> Self {
         Self {

@@ -20,7 +20,7 @@ use crate::chance::Streams;
 use crate::components::alert::{AlertConfig, Events, Expression, PrometheusConfig};
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::responder::Responder;
-use crate::facts::{Facts, Need};
+use cofferdam_formulas::{Evidence, Need};
 use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role, shown};
 
@@ -101,7 +101,7 @@ fn case(
     service: &Service,
     own: &[&Declared],
 ) -> Result<Case, Vec<Need>> {
-    let mut facts = Facts::new();
+    let mut facts = Evidence::new();
     let mut alerts = Vec::new();
     for alert in own {
         if let Some(config) = facts::timing(alert, &mut facts) {
@@ -124,11 +124,11 @@ fn case(
         promised: overlay
             .detection_target
             .as_ref()
-            .map(|target| facts.take("an outage must be reported within", target)),
+            .map(|target| facts.input("an outage must be reported within", target)),
         response: overlay
             .response
             .as_ref()
-            .map(|response| facts.take("somebody acts, after the page", response)),
+            .map(|response| facts.input("somebody acts, after the page", response)),
     };
     if setup.response.is_none() {
         facts.assume(

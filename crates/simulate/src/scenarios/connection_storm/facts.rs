@@ -12,7 +12,7 @@ use super::{Between, Flow, Part, Setup};
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::pgbouncer::{Mode, PgBouncerConfig};
 use crate::components::postgres::{Costs, RESERVED};
-use crate::facts::{Facts, Need};
+use cofferdam_formulas::{Evidence, Need};
 use crate::limits::{self, Quantity};
 
 /// The cases of a database: with the pooler as its files configure it, and as its image runs if it does not
@@ -70,7 +70,7 @@ fn case(
     pooler: Option<&Pooler>,
     subject: String,
 ) -> Result<Case, Vec<Need>> {
-    let mut facts = Facts::new();
+    let mut facts = Evidence::new();
     let name = &database.name;
     let assumed: BTreeSet<&str> = (pools.iter())
         .filter(|pool| pool.reached == Reached::Only)
@@ -109,7 +109,7 @@ fn case(
             continue;
         }
         let each = match &service.connections_per_pod {
-            Some(stated) => Some(facts.take(format!("{}: connections of a replica", service.name), stated)),
+            Some(stated) => Some(facts.input(format!("{}: connections of a replica", service.name), stated)),
             None => of_pool(service, pool, &mut facts),
         };
         let ask = format!("services.{}.replicas", service.name);
@@ -180,7 +180,7 @@ fn case(
 
 /// Services with unknown connections are left out, and named, if others are known: the shortage exists
 /// without them.
-fn leave_out_unknown(parts: &[Part], facts: &mut Facts) {
+fn leave_out_unknown(parts: &[Part], facts: &mut Evidence) {
     if parts.is_empty() {
         return;
     }
@@ -194,9 +194,9 @@ fn leave_out_unknown(parts: &[Part], facts: &mut Facts) {
 }
 
 /// Replicas that a rollout starts beyond the number that is wanted.
-fn surge(service: &Service, facts: &mut Facts) -> u32 {
+fn surge(service: &Service, facts: &mut Evidence) -> u32 {
     let name = &service.name;
-    facts.or(
+    facts.input_or(
         format!("{name}: additional replicas in a rollout"),
         service.scale.surge.as_ref(),
         0,
@@ -207,7 +207,7 @@ fn surge(service: &Service, facts: &mut Facts) -> u32 {
 }
 
 /// The autoscaler of a service, or as many replicas as it may have from the beginning.
-fn scaler(env: &Environment, service: &Service, most: u32, facts: &mut Facts) -> AutoscalerConfig {
+fn scaler(env: &Environment, service: &Service, most: u32, facts: &mut Evidence) -> AutoscalerConfig {
     let name = &service.name;
     if let Some(config) = common::autoscaler(env, service) {
         if config.minimum < config.maximum {
@@ -226,11 +226,11 @@ fn scaler(env: &Environment, service: &Service, most: u32, facts: &mut Facts) ->
 }
 
 /// Connections that a pool opens beyond its size.
-fn overflow(service: &Service, pool: &Pool, facts: &mut Facts) -> u32 {
+fn overflow(service: &Service, pool: &Pool, facts: &mut Evidence) -> u32 {
     let name = &service.name;
     match (&pool.overflow, &pool.driver) {
         (None, Some(_)) => 0,
-        (given, _) => facts.or(
+        (given, _) => facts.input_or(
             format!("{name}: overflow of a pool"),
             given.as_ref(),
             0,
@@ -240,7 +240,7 @@ fn overflow(service: &Service, pool: &Pool, facts: &mut Facts) -> u32 {
 }
 
 /// Connections of one replica by its pool; a need if the pool does not declare them.
-fn of_pool(service: &Service, pool: &Pool, facts: &mut Facts) -> Option<u32> {
+fn of_pool(service: &Service, pool: &Pool, facts: &mut Evidence) -> Option<u32> {
     let ask = format!("services.{}.connections_per_pod", service.name);
     let size = facts.need(
         format!("{}: size of a pool", service.name),
@@ -252,7 +252,7 @@ fn of_pool(service: &Service, pool: &Pool, facts: &mut Facts) -> Option<u32> {
     Some(processes.saturating_mul(size.saturating_add(overflow)))
 }
 
-fn reserved(database: &Database, facts: &mut Facts) -> u32 {
+fn reserved(database: &Database, facts: &mut Evidence) -> u32 {
     let (default, why) = match database.engine.as_ref().map(|e| e.value) {
         Some(Engine::RdsPostgreSql | Engine::AuroraPostgreSql) => (
             RESERVED + 2,
@@ -269,7 +269,7 @@ fn reserved(database: &Database, facts: &mut Facts) -> u32 {
             "3 connections are reserved: superuser_reserved_connections, PostgreSQL's default",
         ),
     };
-    facts.or(
+    facts.input_or(
         "reserved connections",
         database.reserved_connections.as_ref(),
         default,
@@ -286,7 +286,7 @@ fn refusal(database: &Database, pooled: bool, reserved: u32) -> &'static str {
 }
 
 /// The cost of an attempt for the server.
-fn costs(database: &Database, facts: &mut Facts) -> Costs {
+fn costs(database: &Database, facts: &mut Evidence) -> Costs {
     if database
         .engine
         .as_ref()
@@ -317,7 +317,7 @@ fn costs(database: &Database, facts: &mut Facts) -> Costs {
 
 /// The requests of a service, if it is known how long one holds a connection. `in_turns`: whether requests
 /// take turns on the connections of a pooler, so that this decides which of them wait.
-fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: &mut Facts) -> Option<Flow> {
+fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: &mut Evidence) -> Option<Flow> {
     let service = env.service(part.id);
     let name = &service.name;
     let (Some(rate), Some(hold)) = (&service.peak_rate, &service.transaction_time) else {
@@ -333,8 +333,8 @@ fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: 
         }
         return None;
     };
-    let rate = facts.take(format!("{name}: requests a second"), rate).0;
-    let hold = facts.take(format!("{name}: a transaction takes"), hold);
+    let rate = facts.input(format!("{name}: requests a second"), rate).0;
+    let hold = facts.input(format!("{name}: a transaction takes"), hold);
     facts.assume(
         "requests arrive as from many independent callers, and transactions take exponentially \
         distributed times",
@@ -349,7 +349,7 @@ fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: 
 }
 
 /// How long a request waits for a connection of its service's own pool.
-fn patience(service: &str, pool: &Pool, facts: &mut Facts) -> Option<Duration> {
+fn patience(service: &str, pool: &Pool, facts: &mut Evidence) -> Option<Duration> {
     let name = format!("{service}: waits for its own pool");
     let driver = pool.driver.as_ref().map_or("", |driver| driver.value.as_str());
     // Drivers whose pools wait until the caller gives up.
@@ -359,7 +359,7 @@ fn patience(service: &str, pool: &Pool, facts: &mut Facts) -> Option<Duration> {
         ));
         return None;
     }
-    Some(facts.or(
+    Some(facts.input_or(
         name,
         pool.pool_timeout.as_ref(),
         Duration::from_secs(30),
@@ -369,7 +369,7 @@ fn patience(service: &str, pool: &Pool, facts: &mut Facts) -> Option<Duration> {
 
 /// Whether a pool uses the connection first that was used last. Behind a pooler this decides how many of its
 /// connections are busy.
-fn last_first(service: &str, pool: &Pool, in_turns: bool, facts: &mut Facts) -> bool {
+fn last_first(service: &str, pool: &Pool, in_turns: bool, facts: &mut Evidence) -> bool {
     let driver = pool.driver.as_ref().map(|driver| driver.value.as_str());
     let last_first = driver == Some("asyncpg");
     if in_turns {
@@ -385,7 +385,7 @@ fn last_first(service: &str, pool: &Pool, in_turns: bool, facts: &mut Facts) -> 
     last_first
 }
 
-fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
+fn between(pooler: &Pooler, facts: &mut Evidence) -> Between {
     let defaults = PgBouncerConfig::default();
     let users = if pooler.dynamic_credentials.is_some() {
         facts.assume(
@@ -394,25 +394,25 @@ fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
         );
         None
     } else {
-        Some(facts.or(
+        Some(facts.input_or(
             "pooler: users",
             pooler.users.as_ref(),
             1,
             "one user logs in through the pooler",
         ))
     };
-    let replicas = facts.or(
+    let replicas = facts.input_or(
         "pooler: replicas",
         pooler.replicas.as_ref(),
         1,
         "one replica of the pooler",
     );
-    let size = |fact: &Option<Fact<u32>>, name: &str, default: u32, facts: &mut Facts| {
+    let size = |fact: &Option<Fact<u32>>, name: &str, default: u32, facts: &mut Evidence| {
         let why = match default {
             0 => format!("{name} is not set, PgBouncer's default"),
             _ => format!("{name} is {default}, PgBouncer's default"),
         };
-        facts.or(format!("pooler: {name}"), fact.as_ref(), default, why)
+        facts.input_or(format!("pooler: {name}"), fact.as_ref(), default, why)
     };
     let default_pool_size = size(
         &pooler.default_pool_size,
@@ -428,7 +428,7 @@ fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
         defaults.max_client_conn,
         facts,
     );
-    let query_wait_timeout = facts.or(
+    let query_wait_timeout = facts.input_or(
         "pooler: query_wait_timeout",
         pooler.query_wait_timeout.as_ref(),
         defaults.query_wait_timeout,
@@ -454,8 +454,8 @@ fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
     }
 }
 
-fn mode(pooler: &Pooler, facts: &mut Facts) -> Mode {
-    let stated = facts.or(
+fn mode(pooler: &Pooler, facts: &mut Evidence) -> Mode {
+    let stated = facts.input_or(
         "pooler: pool_mode",
         pooler.pool_mode.as_ref(),
         "session".to_owned(),
@@ -480,7 +480,7 @@ mod tests {
         let of = |engine: Option<Engine>| {
             let mut database = Database::named("main", None);
             database.engine = engine.map(|e| Fact::assumed(e, "a test"));
-            reserved(&database, &mut Facts::new())
+            reserved(&database, &mut Evidence::new())
         };
         assert_eq!(of(Some(Engine::MySql)), 0);
         assert_eq!(of(Some(Engine::SqlServer)), 0);

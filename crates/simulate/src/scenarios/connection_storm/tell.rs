@@ -6,7 +6,7 @@ use cofferdam_policy::Time;
 use super::requests::Why;
 use super::storm::Storm;
 use super::{END, LOAD};
-use crate::erlang::erlang_b;
+use cofferdam_formulas::erlang::erlang_b;
 use crate::outcome::{Outcome, Role, shown};
 
 /// The outcome of a run.
