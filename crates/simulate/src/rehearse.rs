@@ -10,11 +10,11 @@ use cofferdam_policy::trace::{Recorder, Recording};
 use rayon::prelude::*;
 
 use crate::chance::Streams;
-use cofferdam_formulas::{Input, Need};
 use crate::limits;
 use crate::outcome::{Kind, Outcome, Role, Series};
 use crate::scenarios::{Case, Prepared, Scenario};
 use crate::statistics::{self, Interval};
+use cofferdam_formulas::{Input, Need};
 
 /// How to run.
 #[derive(Debug, Clone, Copy)]
@@ -334,8 +334,8 @@ mod tests {
     use cofferdam_policy::Random;
 
     use super::*;
-    use cofferdam_formulas::Evidence;
     use crate::scenarios::Prepared;
+    use cofferdam_formulas::Evidence;
 
     fn prepare(_: &Environment, _: &Overlay) -> Prepared {
         let mut prepared = Prepared::default();

@@ -17,8 +17,8 @@ use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
 use crate::components::autoscaler::{AutoscalerConfig, Pace, Target};
 use crate::components::cells::Checks;
 use crate::components::kafka::group::GroupConfig;
-use cofferdam_formulas::{Evidence, Need, Shown};
 use crate::limits::{self, Quantity};
+use cofferdam_formulas::{Evidence, Need, Shown};
 
 /// The name of a policy with the parts that it numbers, for traces: `traffic shift (0 us-east, 1 us-west)`.
 pub(super) fn listed<'n>(policy: &str, parts: impl Iterator<Item = &'n str>) -> String {
@@ -116,7 +116,11 @@ pub(super) fn can_open(declared: &Breaker) -> bool {
 
 /// A declared breaker as a policy; missing settings are those of `base`. `None` if such a breaker is
 /// impossible.
-pub(super) fn breaker(declared: &Breaker, base: BreakerConfig, facts: &mut Evidence) -> Option<BreakerConfig> {
+pub(super) fn breaker(
+    declared: &Breaker,
+    base: BreakerConfig,
+    facts: &mut Evidence,
+) -> Option<BreakerConfig> {
     let mut config = BreakerConfig {
         failure_share: None,
         consecutive_failures: None,

@@ -10,9 +10,9 @@ use cofferdam_policy::Time;
 use super::{Case, Prepared, Scenario, common};
 use crate::chance::Streams;
 use crate::components::kafka::group::{Group, GroupConfig};
-use cofferdam_formulas::{Evidence, Need};
 use crate::outcome::shown;
 use crate::outcome::{Outcome, Role};
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {

@@ -16,10 +16,10 @@ use crate::chance::{Chance, Streams};
 use crate::components::cfs::{Cfs, CfsConfig, Wake};
 use crate::components::load::{OpenLoad, Spacing};
 use crate::engine::{Agenda, World};
-use cofferdam_formulas::{Evidence, Need};
 use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role};
 use crate::statistics;
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {

@@ -18,9 +18,9 @@ use crate::chance::{Chance, Distribution, Streams};
 use crate::components::load::{OpenLoad, Spacing};
 use crate::components::packets;
 use crate::engine::{Agenda, World};
-use cofferdam_formulas::{Evidence, Need};
 use crate::outcome::{Outcome, Role};
 use crate::statistics;
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {

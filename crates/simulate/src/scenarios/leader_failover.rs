@@ -12,9 +12,9 @@ use cofferdam_policy::{Random, Time};
 use super::{Case, Prepared, Scenario};
 use crate::chance::Streams;
 use crate::components::kafka::cluster::{Answer, Cluster, ClusterConfig, Leaders, Stop};
-use cofferdam_formulas::{Evidence, Need};
 use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role};
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {

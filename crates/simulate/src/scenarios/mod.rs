@@ -18,9 +18,9 @@ use cofferdam_model::overlay::Overlay;
 use cofferdam_policy::trace::Recorder;
 
 use crate::chance::Streams;
-use cofferdam_formulas::{Evidence, Input, Need};
 use crate::limits::{self, Quantity};
 use crate::outcome::Outcome;
+use cofferdam_formulas::{Evidence, Input, Need};
 
 /// A failure that can be rehearsed.
 #[derive(Debug, Clone, Copy)]

@@ -20,10 +20,10 @@ use crate::components::callers::{Callers, CallersConfig, CallersWorld, Fault, Wh
 use crate::components::load::{OpenLoad, Spacing};
 use crate::components::station::{Stale, Station, StationConfig};
 use crate::engine::Agenda;
-use cofferdam_formulas::{Evidence, Input, Need, Shown};
 use crate::limits::{self, Quantity};
 use crate::outcome::shown;
 use crate::outcome::{Outcome, Role};
+use cofferdam_formulas::{Evidence, Input, Need, Shown};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {

@@ -53,7 +53,12 @@ fn share(alert: &Declared, facts: &mut Evidence) -> f64 {
     threshold.map_or(0.05, |threshold| threshold / 100.0)
 }
 
-fn new_relic(name: &str, timing: &NewRelicTiming, share: f64, facts: &mut Evidence) -> Option<NewRelicConfig> {
+fn new_relic(
+    name: &str,
+    timing: &NewRelicTiming,
+    share: f64,
+    facts: &mut Evidence,
+) -> Option<NewRelicConfig> {
     let named = |what: &str| format!("{name}: {what}");
     let threshold_duration = facts.input(named("threshold duration"), timing.threshold_duration.as_ref()?);
     let minute = Duration::from_secs(60);

@@ -20,9 +20,9 @@ use crate::chance::Streams;
 use crate::components::alert::{AlertConfig, Events, Expression, PrometheusConfig};
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::responder::Responder;
-use cofferdam_formulas::{Evidence, Need};
 use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role, shown};
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {

@@ -12,8 +12,8 @@ use super::{Between, Flow, Part, Setup};
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::pgbouncer::{Mode, PgBouncerConfig};
 use crate::components::postgres::{Costs, RESERVED};
-use cofferdam_formulas::{Evidence, Need};
 use crate::limits::{self, Quantity};
+use cofferdam_formulas::{Evidence, Need};
 
 /// The cases of a database: with the pooler as its files configure it, and as its image runs if it does not
 /// read all settings.
@@ -317,7 +317,13 @@ fn costs(database: &Database, facts: &mut Evidence) -> Costs {
 
 /// The requests of a service, if it is known how long one holds a connection. `in_turns`: whether requests
 /// take turns on the connections of a pooler, so that this decides which of them wait.
-fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: &mut Evidence) -> Option<Flow> {
+fn flow(
+    env: &Environment,
+    part: &Part,
+    pools: &[&Pool],
+    in_turns: bool,
+    facts: &mut Evidence,
+) -> Option<Flow> {
     let service = env.service(part.id);
     let name = &service.name;
     let (Some(rate), Some(hold)) = (&service.peak_rate, &service.transaction_time) else {

@@ -14,8 +14,8 @@ use cofferdam_model::workload::{Amount, Completeness, Container, Lifecycle, Prob
 use cofferdam_model::{Environment, Fact, Service};
 
 use super::{Case, Prepared, Scenario};
-use cofferdam_formulas::{Evidence, Need};
 use crate::outcome::shown;
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
