@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(yaml hcl properties python overlay platform edit)
+[ ${#targets[@]} -gt 0 ] || targets=(yaml hcl properties python overlay platform edit trace)
 export RUSTC_BOOTSTRAP=1
 
 # The examples are the seeds: real files reach deeper than random data.
@@ -39,6 +39,10 @@ for format in 1 3 5; do
     printf "\\x0$format\\x01\\x00\\x09%s" '{"a": [1, {"b": null}]}' > "corpus/edit/$format-json"
     printf "\\x0$format\\x01\\x00\\x09%s" $'[a]\nb = 1 # c\n[a.c]\nd = ["x"]\n' > "corpus/edit/$format-sections"
 done
+# Steps are fuzzed line by line, and the whole file as it is.
+mkdir -p corpus/trace
+cp ../crates/policy/tests/data/trace-1.jsonl corpus/trace/whole
+grep '"steps":{' ../crates/policy/tests/data/trace-1.jsonl | split -l 1 - corpus/trace/steps-
 
 cargo fuzz build
 for target in "${targets[@]}"; do

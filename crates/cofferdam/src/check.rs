@@ -89,11 +89,11 @@ impl From<Level> for Severity {
 
 /// Runs the check on a thread of the pool that reads and judges, so that the code between the parallel parts
 /// uses memory that is already mapped, instead of touching new pages on its own thread.
-pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
-    rayon::scope(|_| check(args, color))
+pub(crate) fn run(args: &Args, color: Color, docs: Option<&'static str>) -> Result<ExitCode, String> {
+    rayon::scope(|_| check(args, color, docs))
 }
 
-fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
+fn check(args: &Args, color: Color, docs: Option<&'static str>) -> Result<ExitCode, String> {
     for rule in &args.rule {
         if rules::find(rule).is_none() {
             return Err(crate::explain::unknown_rule(rule));
@@ -139,10 +139,14 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
         // The error below explains the rest.
         Format::Text if nothing && !args.input.allow_empty => input::print_notes(&platform),
         Format::Text => {
-            let style = style(args, color);
+            let style = text::Style {
+                docs,
+                ..style(args, color)
+            };
             let lead = cofferdam_simulate::report::text::Style {
                 color: style.color,
                 width: style.width,
+                docs,
             };
             let lead = cofferdam_simulate::report::text::lead(&rehearsals, lead);
             let report = text::render(&report, &platform, &redactor, style);
@@ -175,6 +179,7 @@ fn style(args: &Args, color: Color) -> text::Style {
         width: output::width(),
         brief: args.quiet,
         verbose: args.verbose,
+        docs: None,
     }
 }
 

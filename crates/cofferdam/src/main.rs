@@ -1,12 +1,14 @@
 //! The command: parse arguments, call a crate, print. It makes no decisions itself.
 
 mod check;
+mod docs;
 mod exit;
 mod explain;
 mod init;
 mod input;
 mod new_file;
 mod output;
+mod replay;
 mod simulate;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -32,6 +34,10 @@ struct Cli {
     /// When to use colours.
     #[arg(long, global = true, value_enum, default_value_t = output::Color::Auto)]
     color: output::Color,
+
+    /// Where docs/ is published: reports print the address of each page after its command.
+    #[arg(long, global = true, value_name = "URL")]
+    docs_url: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -128,9 +134,9 @@ fn main() -> ExitCode {
             return ExitCode::from(exit::BAD_INPUT);
         }
     };
-    let result = match cli.command {
-        Command::Check(args) => check::run(&args, cli.color),
-        Command::Simulate(args) => simulate::run(&args, cli.color),
+    let result = docs::address(cli.docs_url.as_deref()).and_then(|docs| match cli.command {
+        Command::Check(args) => check::run(&args, cli.color, docs),
+        Command::Simulate(args) => simulate::run(&args, cli.color, docs),
         Command::Init(args) => init::run(&args, cli.color),
         Command::Rules(args) => explain::rules(&args),
         Command::Explain(args) => explain::run(&args),
@@ -139,7 +145,7 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut with_names(), "cofferdam", &mut buffer);
             output::print(&String::from_utf8_lossy(&buffer), false, &[]).map(|()| ExitCode::SUCCESS)
         }
-    };
+    });
     result.unwrap_or_else(|message| {
         output::error(&message, cli.color);
         ExitCode::from(exit::BAD_INPUT)

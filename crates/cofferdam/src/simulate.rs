@@ -4,10 +4,12 @@ use crate::exit::FINDINGS;
 use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::new_file;
 use crate::output::{self, Color};
+use crate::replay;
 use clap::ValueEnum;
 use cofferdam_audit::Report;
-use cofferdam_model::redact::{Redacted, Redactor};
+use cofferdam_model::redact::Redactor;
 use cofferdam_model::{Environment, Platform};
+use cofferdam_policy::trace::{self, Header};
 use cofferdam_simulate::rehearse::{Rehearsal, Settings, rehearse};
 use cofferdam_simulate::report::{chart, compare, json, text};
 use cofferdam_simulate::scenarios::{self, Scenario};
@@ -19,11 +21,11 @@ use std::time::Duration;
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = format!("Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n  cofferdam simulate base/ overlays/production/           several paths are one platform\n  kustomize build overlays/production | cofferdam simulate - --config cofferdam.yaml\n\n{PATHS_HELP}\n\nIf a fact that decides the outcome is missing, the command asks for it by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run because a fact is missing or a value is too large, 2 bad usage, unreadable input, or nothing to rehearse.")
+    after_help = format!("Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n  cofferdam simulate . --trace decisions.jsonl            every decision of every policy\n  cofferdam simulate --replay decisions.jsonl             the same decisions again, byte for byte\n  cofferdam simulate base/ overlays/production/           several paths are one platform\n  kustomize build overlays/production | cofferdam simulate - --config cofferdam.yaml\n\n{PATHS_HELP}\n\nIf a fact that decides the outcome is missing, the command asks for it by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run because a fact is missing or a value is too large, 2 bad usage, unreadable input, or nothing to rehearse.\nOf --replay: 0 every decision is the same, 1 one differs, 2 the trace cannot be read.")
 )]
 pub(crate) struct Args {
     /// Directories and files of the platform's configuration; `-` is standard input.
-    #[arg(required_unless_present = "list", value_name = "PATH")]
+    #[arg(required_unless_present_any = ["list", "replay"], value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// List the scenarios.
     #[arg(long)]
@@ -53,9 +55,16 @@ pub(crate) struct Args {
     /// Output format.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Write every decision of every policy in the first run of each case to this file, one JSON object a line.
+    /// Write every input and decision of every policy in the first run of each case to this file
+    /// (schemas/trace.schema.json).
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Replay the file of an earlier --trace: compute every decision again from settings and inputs, and compare.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "list", "scenario", "all", "set", "compare", "environment", "trace"])]
+    replay: Option<PathBuf>,
+    /// Print every decision of --replay in words, those that a policy takes in a row for the same reason as one line.
+    #[arg(long, short, requires = "replay")]
+    verbose: bool,
     /// Replace the file of --trace if it exists.
     #[arg(long, requires = "trace")]
     force: bool,
@@ -74,9 +83,12 @@ enum Format {
 }
 
 /// Runs the simulation.
-pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
+pub(crate) fn run(args: &Args, color: Color, docs: Option<&'static str>) -> Result<ExitCode, String> {
     if args.list {
         return list();
+    }
+    if let Some(file) = &args.replay {
+        return replay::run(file, args.verbose);
     }
     let chosen = chosen(&args.scenario)?;
     if let Some(file) = &args.trace {
@@ -111,9 +123,22 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
             Some((_, after)) => &[(Some("before"), &rehearsals), (Some("after"), after)],
             None => &[(None, &rehearsals)],
         };
-        new_file::write(file, args.force, |out| write_trace(out, sides, &redactors))?;
+        new_file::write(file, args.force, |out| {
+            write_trace(out, args.seed, sides, &redactors)
+        })?;
     }
-    print(args, (&platform, &rehearsals), other.as_ref(), &redactors, color)?;
+    let style = text::Style {
+        color: color.on_stdout(),
+        width: output::width(),
+        docs,
+    };
+    print(
+        args.format,
+        (&platform, &rehearsals),
+        other.as_ref(),
+        &redactors,
+        style,
+    )?;
     let after = other.iter().flat_map(|(_, rehearsals)| rehearsals);
     let all: Vec<&Rehearsal> = rehearsals.iter().chain(after).collect();
     let wanting = all.iter().any(|r| !r.needs.is_empty());
@@ -140,17 +165,13 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
 }
 
 fn print(
-    args: &Args,
+    format: Format,
     (platform, rehearsals): (&Platform, &[Rehearsal]),
     other: Option<&(Platform, Vec<Rehearsal>)>,
     redactors: &[&Redactor<'_>],
-    color: Color,
+    style: text::Style,
 ) -> Result<(), String> {
-    let style = text::Style {
-        color: color.on_stdout(),
-        width: output::width(),
-    };
-    match (args.format, other) {
+    match (format, other) {
         (Format::Text, None) => {
             output::print_report(&text::render(rehearsals, platform, style), style.color, redactors)
         }
@@ -303,18 +324,42 @@ fn progress() -> indicatif::ProgressBar {
     bar
 }
 
+/// Writes the decisions of every case. Names come from files and are shown as the redactors allow; the steps of policies
+/// contain only numbers and words of their own, and must stay as they are to be replayed.
 fn write_trace(
     out: &mut dyn Write,
+    seed: u64,
     sides: &[(Option<&'static str>, &[Rehearsal])],
     redactors: &[&Redactor<'_>],
 ) -> std::io::Result<()> {
-    let mut out = Redacted::new(redactors, out);
+    let header = Header {
+        version: trace::VERSION,
+        by: "cofferdam simulate".to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: Some(seed),
+    };
+    let shown = |text: &str| {
+        redactors.iter().fold(text.to_owned(), |text, redactor| {
+            redactor.text(&text).into_owned()
+        })
+    };
+    out.write_all(header.line().as_bytes())?;
+    let mut decisions = 0;
     for (side, rehearsals) in sides {
-        for rehearsal in *rehearsals {
-            for summary in &rehearsal.results {
-                json::write_decisions(rehearsal.scenario.name, summary, *side, &mut out)?;
+        let results = rehearsals
+            .iter()
+            .flat_map(|one| one.results.iter().map(move |r| (one, r)));
+        for (rehearsal, summary) in results.filter(|(_, summary)| !summary.trace.is_empty()) {
+            let case = trace::Case {
+                scenario: rehearsal.scenario.name.to_owned(),
+                subject: summary.subject.clone(),
+                side: side.map(str::to_owned),
+            };
+            for lines in summary.trace.lines(&case, &shown) {
+                out.write_all(lines.as_bytes())?;
             }
+            decisions += summary.trace.decisions();
         }
     }
-    out.flush()
+    out.write_all(trace::last_line(decisions).as_bytes())
 }

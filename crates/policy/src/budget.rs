@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use crate::Time;
+use serde::{Deserialize, Serialize};
 
 /// Parts of the window; the content of a part expires when it leaves.
 const SLICES: usize = 20;
@@ -19,13 +20,16 @@ const SLICES: usize = 20;
 const WHOLE: u64 = 1_000_000;
 
 /// The size of the budget.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BudgetConfig {
     /// Retries for each first try, at least 0 and at most 10: 0.1 is one retry for ten requests.
     pub ratio: f64,
     /// Retries a second that are always allowed, at least 0.
+    #[serde(rename = "floor_per_s")]
     pub floor: f64,
     /// How long requests and retries count.
+    #[serde(rename = "window_ns", with = "crate::nanos")]
     pub window: Duration,
 }
 
@@ -55,7 +59,8 @@ pub enum BudgetError {
 }
 
 /// The budget is used up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[error("the retry budget is used up: {spent} of {allowed} allowed in this window")]
 pub struct Exhausted {
     /// Retries within the window.

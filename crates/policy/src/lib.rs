@@ -18,9 +18,12 @@ pub mod retry;
 pub mod shared;
 pub mod shift;
 pub mod timeouts;
+pub mod trace;
 pub mod window;
 
 mod identity;
+mod nanos;
+mod number;
 mod random;
 mod time;
 

@@ -9,17 +9,22 @@ use std::time::Duration;
 
 use crate::budget::{Exhausted, RetryBudget};
 use crate::{Random, Time};
+use serde::{Deserialize, Serialize};
 
 /// How a call is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RetryConfig {
     /// Total number of tries, including the first; 1 means no retry.
     pub attempts: u32,
     /// Bound of the wait before the first retry; it doubles for each further one.
+    #[serde(rename = "base_ns", with = "crate::nanos")]
     pub base: Duration,
     /// No wait is longer.
+    #[serde(rename = "cap_ns", with = "crate::nanos")]
     pub cap: Duration,
     /// A retry that would begin later than this after the call began is not made.
+    #[serde(rename = "deadline_ns", with = "crate::nanos::option")]
     pub deadline: Option<Duration>,
 }
 
@@ -52,7 +57,8 @@ pub enum RetryError {
 }
 
 /// Why a call is not tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum GiveUp {
     /// All tries are used up.
     Attempts(u32),

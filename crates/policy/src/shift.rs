@@ -9,12 +9,14 @@
 use std::fmt;
 
 use crate::admission::Class;
+use serde::{Deserialize, Serialize};
 
 /// Classes of priority, most important first.
 pub const CLASSES: usize = 3;
 
 /// How traffic is moved.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ShiftConfig {
     /// Maximum change of a cell's share in one step, in (0, 1]: 0.1 is ten points.
     pub step: f64,
@@ -55,16 +57,19 @@ pub enum ShiftError {
 }
 
 /// The known state of a cell at a step.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CellReading {
     /// Whether its health check passed.
     pub healthy: bool,
     /// Requests a second that it can carry now; anything but a positive number counts as none.
+    #[serde(rename = "capacity_per_s", with = "crate::number")]
     pub capacity: f64,
 }
 
 /// The reason for the weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ShiftReason {
     /// Every cell has its own share.
     Steady,
@@ -168,6 +173,12 @@ impl Shift {
             config,
             cells: shares.iter().map(cell).collect(),
         })
+    }
+
+    /// The number of cells.
+    #[must_use]
+    pub fn cells(&self) -> usize {
+        self.cells.len()
     }
 
     /// Part of the traffic that is intended for a cell.

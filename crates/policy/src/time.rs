@@ -4,11 +4,13 @@ use std::fmt;
 use std::ops::Add;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 /// Nanoseconds since the caller's origin (the start of a simulation, or of the process).
 ///
 /// A policy that gets an earlier time than before treats it as the latest that it has seen: time never runs
 /// backwards in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Time(u64);
 
 impl Time {

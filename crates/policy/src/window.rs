@@ -7,9 +7,11 @@
 use std::time::Duration;
 
 use crate::Time;
+use serde::{Deserialize, Serialize};
 
 /// How a call to a target ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It succeeded in time.
     Success,
@@ -79,7 +81,8 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
 }
 
 /// Which calls a window contains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WindowConfig {
     /// The last calls, this many, however old. One byte each.
     Calls(u32),
@@ -87,6 +90,7 @@ pub enum WindowConfig {
     /// 1` before, so a call leaves when it is between `length − length / slices` and `length` old.
     Time {
         /// How far back the window reaches.
+        #[serde(rename = "length_ns", with = "crate::nanos")]
         length: Duration,
         /// The number of equal parts. More parts forget more evenly and take 24 bytes each.
         slices: u32,

@@ -1,6 +1,4 @@
-//! The result of one run of a scenario: moments in order, figures, curves, and the decisions of its policies.
-
-use std::collections::BTreeMap;
+//! The result of one run of a scenario: moments in order, figures, curves.
 
 use cofferdam_model::units;
 use cofferdam_policy::Time;
@@ -157,81 +155,6 @@ impl Outcome {
     }
 }
 
-/// A decision of a policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Decision {
-    /// Nanoseconds since the start of the run.
-    pub at: u64,
-    /// Which policy (`data-collector → data-processor breaker`).
-    pub entity: String,
-    /// The decision.
-    pub decision: String,
-    /// Why.
-    pub reason: String,
-    /// How often in a row this policy made the same decision for this reason.
-    pub times: u64,
-    /// The last of these times, in nanoseconds since the start of the run.
-    pub until: u64,
-}
-
-/// Records the decisions of policies, if a caller wants them.
-#[derive(Debug, Default)]
-pub struct Trace {
-    wanted: bool,
-    decisions: Vec<Decision>,
-    /// The place of the latest decision of each entity.
-    latest: BTreeMap<String, usize>,
-}
-
-impl Trace {
-    /// A log that records decisions, or ignores them.
-    #[must_use]
-    pub const fn new(wanted: bool) -> Self {
-        Self {
-            wanted,
-            decisions: Vec::new(),
-            latest: BTreeMap::new(),
-        }
-    }
-
-    /// Whether decisions are recorded.
-    #[must_use]
-    pub const fn wanted(&self) -> bool {
-        self.wanted
-    }
-
-    /// Records a decision; the text is made only if it is recorded. A decision that the same entity made just
-    /// before, for the same reason, is counted there.
-    pub fn decide(&mut self, at: Time, entity: &str, words: impl FnOnce() -> (String, String)) {
-        if self.wanted {
-            let (decision, reason) = words();
-            if let Some(latest) = self.latest.get(entity).and_then(|at| self.decisions.get_mut(*at))
-                && latest.decision == decision
-                && latest.reason == reason
-            {
-                latest.times += 1;
-                latest.until = at.as_nanos();
-                return;
-            }
-            self.latest.insert(entity.to_owned(), self.decisions.len());
-            self.decisions.push(Decision {
-                times: 1,
-                until: at.as_nanos(),
-                at: at.as_nanos(),
-                entity: entity.to_owned(),
-                decision,
-                reason,
-            });
-        }
-    }
-
-    /// The recorded decisions, in order.
-    #[must_use]
-    pub fn into_decisions(self) -> Vec<Decision> {
-        self.decisions
-    }
-}
-
 /// A value with its unit as reports write it: `1,005 connections`, `50 %`, `7.2 s`.
 #[must_use]
 pub fn shown(value: f64, unit: &str) -> String {
@@ -240,49 +163,5 @@ pub fn shown(value: f64, unit: &str) -> String {
         number
     } else {
         format!("{number} {unit}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn repeated_decisions_are_counted_for_each_entity() {
-        let mut trace = Trace::new(true);
-        let mut decide = |at: u64, entity: &str, decision: &str| {
-            trace.decide(Time::from_nanos(at), entity, || {
-                (decision.into(), "because".into())
-            });
-        };
-        decide(1, "a", "permit");
-        decide(2, "b", "permit");
-        decide(3, "a", "permit");
-        decide(4, "a", "reject");
-        decide(5, "a", "permit");
-        let found: Vec<_> = trace
-            .into_decisions()
-            .into_iter()
-            .map(|d| (d.at, d.entity, d.decision, d.times, d.until))
-            .collect();
-        let of = |at, entity: &str, decision: &str, times, until| {
-            (at, entity.to_owned(), decision.to_owned(), times, until)
-        };
-        assert_eq!(
-            found,
-            [
-                of(1, "a", "permit", 2, 3),
-                of(2, "b", "permit", 1, 2),
-                of(4, "a", "reject", 1, 4),
-                of(5, "a", "permit", 1, 5),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_disabled_trace_records_nothing() {
-        let mut trace = Trace::new(false);
-        trace.decide(Time::ZERO, "a", || unreachable!("nobody asked"));
-        assert!(trace.into_decisions().is_empty());
     }
 }

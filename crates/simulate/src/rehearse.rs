@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cofferdam_model::Environment;
 use cofferdam_model::overlay::Overlay;
 use cofferdam_policy::Time;
+use cofferdam_policy::trace::{Recorder, Recording};
 use rayon::prelude::*;
 
 use crate::chance::Streams;
 use crate::limits;
-use crate::outcome::{Decision, Kind, Outcome, Role, Series, Trace};
+use crate::outcome::{Kind, Outcome, Role, Series};
 use crate::scenarios::{Case, Prepared, Scenario};
 use crate::statistics::{self, Interval};
 use cofferdam_formulas::{Input, Need};
@@ -65,7 +66,7 @@ pub struct Summary {
     /// Its assumptions.
     pub assumptions: Vec<String>,
     /// Decisions of the first run's policies, if they were wanted.
-    pub decisions: Vec<Decision>,
+    pub trace: Recording,
 }
 
 /// A moment over all runs.
@@ -143,10 +144,10 @@ pub fn rehearse(
     let mut outcomes = jobs
         .par_iter()
         .map(|(case, run)| {
-            let mut trace = Trace::new(settings.trace && *run == 0);
+            let mut trace = Recorder::new(settings.trace && *run == 0);
             let outcome = (case.rehearse)(&Streams::new(settings.seed, u64::from(*run)), &mut trace);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
-            (outcome, trace.into_decisions())
+            (outcome, trace.finish())
         })
         .collect::<Vec<_>>()
         .into_iter();
@@ -169,15 +170,15 @@ pub fn rehearse(
     rehearsals
 }
 
-fn sum_up(case: Case, outcomes: Vec<(Outcome, Vec<Decision>)>, seed: u64) -> Summary {
+fn sum_up(case: Case, outcomes: Vec<(Outcome, Recording)>, seed: u64) -> Summary {
     let runs = u32::try_from(outcomes.len()).unwrap_or(u32::MAX);
     let mut series = Vec::new();
-    let mut decisions = Vec::new();
+    let mut trace = Recording::default();
     let mut only_outcomes = Vec::with_capacity(outcomes.len());
-    for (number, (mut outcome, made)) in outcomes.into_iter().enumerate() {
+    for (number, (mut outcome, recorded)) in outcomes.into_iter().enumerate() {
         if number == 0 {
             series = std::mem::take(&mut outcome.series);
-            decisions = made;
+            trace = recorded;
         }
         only_outcomes.push(outcome);
     }
@@ -191,7 +192,7 @@ fn sum_up(case: Case, outcomes: Vec<(Outcome, Vec<Decision>)>, seed: u64) -> Sum
         harm: only_outcomes.iter().map(|outcome| outcome.harm).sum::<f64>() / f64::from(runs.max(1)),
         inputs: case.inputs,
         assumptions: case.assumptions,
-        decisions,
+        trace,
     }
 }
 
@@ -296,6 +297,36 @@ pub fn worst(rehearsals: &[Rehearsal]) -> Option<(&Rehearsal, &Summary)> {
         })
 }
 
+/// The decisions of a recording in words, as its replay takes them: who, what, and how often in a row.
+#[cfg(test)]
+pub(crate) fn told(recording: &Recording) -> Vec<(String, String, u64)> {
+    use cofferdam_policy::trace::{Case, Header, Replay, VERSION, last_line};
+
+    let header = Header {
+        version: VERSION,
+        by: "a test".into(),
+        tool: "0".into(),
+        seed: None,
+    };
+    let mut all: Vec<(String, String, u64)> = Vec::new();
+    let mut replay = Replay::new();
+    let lines = recording.lines(&Case::default(), &str::to_owned);
+    for text in std::iter::once(header.line()).chain(lines) {
+        for line in text.lines() {
+            let mut one = |told: &cofferdam_policy::trace::Told<'_>| match all.last_mut() {
+                Some((entity, words, times)) if entity == told.entity && *words == told.words() => {
+                    *times += 1
+                }
+                _ => all.push((told.entity.to_owned(), told.words(), 1)),
+            };
+            replay.line_told(line, &mut one).unwrap();
+        }
+    }
+    replay.line(&last_line(recording.decisions())).unwrap();
+    replay.finish().unwrap();
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -311,7 +342,7 @@ mod tests {
         prepared.add(Ok(Case::new("one", Evidence::new(), |streams, trace| {
             let mut chance = streams.stream("one", "test");
             let wait = Duration::from_millis(chance.below(1000));
-            trace.decide(Time::ZERO, "breaker", || ("open".into(), "because".into()));
+            trace.event(Time::ZERO, || ("autoscaler".into(), 3));
             let mut outcome = Outcome::default();
             outcome.moment(
                 Time::ZERO + wait,
@@ -374,7 +405,7 @@ mod tests {
         assert!(wait.interval.low < wait.interval.mean && wait.interval.mean < wait.interval.high);
         assert_eq!(wait.values.len(), 40);
         assert_eq!(summary.figure("lost").unwrap().kind, Kind::Whether);
-        assert_eq!(summary.decisions.len(), 1);
+        assert!(!summary.trace.is_empty());
         assert_eq!(rehearsals[0].needs[0].fact, "a.b");
     }
 

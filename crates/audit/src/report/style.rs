@@ -11,6 +11,8 @@ pub struct Style {
     pub brief: bool,
     /// Print everything that could not be judged, instead of each reason once.
     pub verbose: bool,
+    /// Where the documentation is published, without a slash at the end.
+    pub docs: Option<&'static str>,
 }
 
 impl Default for Style {
@@ -20,6 +22,7 @@ impl Default for Style {
             width: 110,
             brief: false,
             verbose: false,
+            docs: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 pub use super::style::Style;
 use super::style::wrap;
-use super::{names, page_of, summary, through, unjudged, window};
+use super::{names, summary, through, unjudged, window};
 use crate::engine::{Report, severity_of};
 use crate::finding::{Figure, Figures, Finding, Location, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -104,7 +104,7 @@ fn one(
         .elements(snippets);
     let mut note = |name: &'static str, text: &str| {
         if !text.is_empty() {
-            // Users copy a page's path and its command, so these are not broken.
+            // Users copy a page's command and address, so these are not broken.
             let width = if name == "page" {
                 usize::MAX
             } else {
@@ -128,15 +128,14 @@ fn one(
     }
     note("fix", &finding.remedy);
     note("environments", &names.holds_in(finding));
-    note(
-        "page",
-        &format!(
-            "{} (or: cofferdam explain {})",
-            page_of(finding.rule),
-            finding.rule
-        ),
-    );
+    note("page", &page(finding.rule, style.docs));
     columns.corrected(renderer(style).render(&[group]))
+}
+
+/// The command that prints a rule's page, and where the page is published, if it is.
+fn page(rule: &str, docs: Option<&str>) -> String {
+    let published = docs.map_or_else(String::new, |docs| format!(", {docs}/rules/{rule}.md"));
+    format!("cofferdam explain {rule}{published}")
 }
 
 /// The other places of a finding. With the first, three are shown.

@@ -20,6 +20,7 @@ mod overlay;
 mod scope;
 mod simulate;
 mod start;
+mod trace;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

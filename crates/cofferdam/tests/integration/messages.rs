@@ -193,3 +193,48 @@ fn an_open_scope_is_named_at_the_end() {
         "open: the chart redis of example (release redis) was not read (d.sh); missing things may be there\n";
     assert!(text.contains(open), "{text}");
 }
+
+#[test]
+fn a_page_is_named_by_its_command_and_an_address_only_if_somebody_sets_one() {
+    let run = |arguments: &[&str]| {
+        let mut command = cofferdam();
+        command.args(arguments).current_dir(repository(""));
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let platform = "examples/clean-platform";
+    let check = ["check", platform, "--rule", "failover-overload"];
+    let simulate = ["simulate", platform, "--scenario", "cell-failover", "--runs", "1"];
+    for (verb, page, address) in [
+        (
+            &check[..],
+            "= page: cofferdam explain failover-overload",
+            "/rules/failover-overload.md",
+        ),
+        (
+            &simulate[..],
+            "page: cofferdam explain cell-failover",
+            "/scenarios/cell-failover.md",
+        ),
+    ] {
+        let (_, words) = run(verb);
+        assert!(words.contains(&format!("{page}\n")), "{words}");
+        assert!(
+            !words.contains("http://") && !words.contains("https://"),
+            "{words}"
+        );
+        let (_, words) = run(&[verb, &["--docs-url", "https://docs.example.org/cofferdam/"]].concat());
+        let both = format!("{page}, https://docs.example.org/cofferdam{address}\n");
+        assert!(words.contains(&both), "{words}");
+    }
+    // What the line says works.
+    for name in ["failover-overload", "cell-failover"] {
+        let (code, words) = run(&["explain", name]);
+        assert_eq!(code, Some(0));
+        assert!(words.starts_with("# "), "{words}");
+    }
+    assert_eq!(
+        run(&[&check[..], &["--docs-url", "https://user:word@example.org"]].concat()).0,
+        Some(2)
+    );
+}

@@ -257,10 +257,146 @@ fn the_end_of_the_trigger_is_not_a_recovery_and_rounding_is_not_a_difference() {
     };
     // The collector works again after ten seconds, but no caller gets an answer any more.
     let words = compare("retry-storm");
-    assert!(words.contains("recovered, before: none"), "{words}");
+    assert!(
+        words.contains("recovered, before: never in the time that is rehearsed"),
+        "{words}"
+    );
     // The same group on both sides, with sums of twelfths of 7,000 in them.
     let words = compare("rebalance-storm");
     assert!(!words.contains("0000"), "{words}");
+}
+
+/// What is not declared and decides something is named, with what was taken instead.
+#[test]
+fn every_default_that_decides_something_is_an_assumption() {
+    let directory = tempfile::tempdir().unwrap();
+    let overlay = "
+services:
+  api: {requests_per_second: 100, capacity_per_pod: 60, service_time: 20ms, replicas: {min: 2, max: 4}, callers: {timeout: 2s, attempts: 3, backoff: 50ms}}
+cells:
+  a: {capacity: 100, requests_per_second: 50}
+  b: {capacity: 100, requests_per_second: 50}
+databases: {main: {max_connections: 100}}
+";
+    let code = "from sqlalchemy import create_engine\nengine = create_engine(\"postgresql+psycopg2://u@main/db\", pool_size=20)\n";
+    let workload = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api}
+spec:
+  replicas: 4
+  template:
+    metadata: {labels: {app: api}}
+    spec:
+      containers:
+        - name: api
+          image: api
+          readinessProbe: {httpGet: {path: /, port: 80}}
+          env: [{name: POOL_SIZE, value: \"20\"}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api}
+spec: {selector: {app: api}, ports: [{port: 80}]}
+";
+    for (file, content) in [
+        ("cofferdam.yaml", overlay),
+        ("api/main.py", code),
+        ("api.yaml", workload),
+    ] {
+        let file = directory.path().join(file);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, content).unwrap();
+    }
+    let output = simulate(&[
+        directory.path().to_str().unwrap(),
+        "--runs",
+        "1",
+        "--format",
+        "json",
+        "--set",
+        "services.api.connections_per_pod=20",
+    ]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let assumptions = |scenario: &str| -> Vec<String> {
+        let rehearsals = report["rehearsals"].as_array().unwrap();
+        let found = rehearsals.iter().find(|one| one["scenario"] == scenario).unwrap();
+        let results = found["results"].as_array().unwrap().iter();
+        let all = results.flat_map(|one| one["assumptions"].as_array().unwrap());
+        all.map(|one| one.as_str().unwrap().to_owned()).collect()
+    };
+    for (scenario, words) in [
+        (
+            "cell-failover",
+            "routers keep no routing decision in a cache: none is declared",
+        ),
+        ("cell-failover", "moves by at most 10 points every 5 s"),
+        ("grey-failure", "a comparison with peers is made every 10 s"),
+        ("retry-storm", "up to 32 times the first (full jitter)"),
+        ("rolling-restart", "initialDelaySeconds is 0, Kubernetes' default"),
+        ("rolling-restart", "periodSeconds is 10 s, Kubernetes' default"),
+        (
+            "connection-storm",
+            "a new replica of api is ready at once: `services.api.start_up_time` is not declared",
+        ),
+        (
+            "connection-storm",
+            "api has its largest number of replicas from the beginning",
+        ),
+    ] {
+        let known = assumptions(scenario);
+        assert!(
+            known.iter().any(|one| one.contains(words)),
+            "{scenario}: {words}: {known:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_comparison_begins_with_the_worst_and_shows_cases_that_only_one_side_has() {
+    let arguments = [
+        "examples/clean-platform",
+        "--compare",
+        "examples/clean-platform-mitigated",
+        "--scenario",
+        "connection-storm",
+        "--runs",
+        "2",
+    ];
+    let words = text(&simulate(&arguments).stdout);
+    // The pooler's image reads none of its settings: 72 % of the requests fail.
+    let case = "clean-platform-production, pgbouncer without the settings that its image does not read";
+    let lines: Vec<&str> = words.lines().collect();
+    assert!(
+        lines[1].contains("worst case, after: connection-storm, clean-platform-production"),
+        "{words}"
+    );
+    let head = |line: &&str| line.starts_with("connection-storm: ");
+    let heads: Vec<&str> = lines.iter().copied().filter(|line| head(&line)).collect();
+    assert_eq!(
+        heads,
+        [
+            format!("connection-storm: {case} (only after the change)").as_str(),
+            "connection-storm: clean-platform-production"
+        ]
+    );
+    let fail = "requests that fail without a connection, at full scale (%)";
+    let failing: Vec<&str> = lines.iter().copied().filter(|line| line.contains(fail)).collect();
+    assert!(
+        failing[0].contains("–") && failing[0].contains("72."),
+        "{failing:?}"
+    );
+    // Nothing fails, and nothing that failed recovers, are two things.
+    assert!(
+        words.contains("first cause, before: there is no such case"),
+        "{words}"
+    );
+    assert!(
+        words.contains("recovered, before: never in the time that is rehearsed"),
+        "{words}"
+    );
+    assert!(words.contains("recovered, after: nothing fails"), "{words}");
+    assert!(!words.contains(": none"), "{words}");
 }
 
 #[test]
@@ -358,6 +494,18 @@ fn charts_are_one_svg_document() {
         assert!(svg.contains(part), "{part}");
     }
     assert!(!svg.contains("NaN"));
+    // A renderer without variables or without style sheets draws it too: each element has its own colour.
+    assert!(
+        !svg.contains("var("),
+        "variables are black where nobody knows them"
+    );
+    for element in svg
+        .lines()
+        .filter(|line| line.starts_with('<') && !line.contains("<svg"))
+    {
+        let coloured = element.contains(" fill=\"#") || element.contains(" stroke=\"#");
+        assert!(coloured || element == "</svg>", "{element}");
+    }
 }
 
 #[test]

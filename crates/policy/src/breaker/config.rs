@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::window::{WindowConfig, WindowError};
+use serde::{Deserialize, Serialize};
 
 /// Whether a breaker's decisions are enforced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// It watches and rejects.
     #[default]
@@ -19,9 +21,11 @@ pub enum Mode {
 }
 
 /// When calls that succeed slowly open the breaker.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SlowCalls {
     /// A success that took this long, from permit to report, is slow.
+    #[serde(rename = "after_ns", with = "crate::nanos")]
     pub after: Duration,
     /// Share of the window's calls that are slow at which the breaker opens, in `(0, 1]`.
     pub share: f64,
@@ -29,7 +33,8 @@ pub struct SlowCalls {
 
 /// The configuration of a [`Breaker`](super::Breaker). At least one of the three conditions is needed; each opens
 /// it by itself.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BreakerConfig {
     /// Opens after this many failures without a success between them. Uses neither window nor minimum.
     pub consecutive_failures: Option<u32>,
@@ -42,14 +47,17 @@ pub struct BreakerConfig {
     /// The minimum number of calls in the window before a share counts.
     pub minimum_calls: u32,
     /// How long it stays open the first time.
+    #[serde(rename = "open_time_ns", with = "crate::nanos")]
     pub open_time: Duration,
     /// The factor for the open time when it opens again without having closed; 1 for a constant time.
     pub open_growth: f64,
     /// The longest open time.
+    #[serde(rename = "open_time_cap_ns", with = "crate::nanos")]
     pub open_time_cap: Duration,
     /// How many calls are allowed as probes, once the open time is over.
     pub probes: u32,
     /// After this long a probe without a reported result gives its place to another.
+    #[serde(rename = "probe_timeout_ns", with = "crate::nanos")]
     pub probe_timeout: Duration,
     /// Probes that must succeed for the breaker to close. It opens again as soon as this cannot be reached
     /// any more: with 10 probes and 6 successes, at the fifth failure. If slow calls are a condition, a slow

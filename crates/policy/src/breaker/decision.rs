@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::Time;
 use crate::identity::Identity;
+use serde::{Deserialize, Serialize};
 
 /// Permission for one call. Return it with [`Breaker::record`](super::Breaker::record) when the target has
 /// answered or failed to, or with [`Breaker::release`](super::Breaker::release) if the call never reached it.
@@ -17,6 +18,8 @@ pub struct Permit {
     /// That breaker's generation at the time.
     pub(super) generation: u64,
     pub(super) issued: Time,
+    /// Which permit of that breaker it is, from 1.
+    pub(super) number: u64,
     pub(super) kind: Kind,
 }
 
@@ -38,6 +41,29 @@ pub(super) enum Kind {
 }
 
 impl Permit {
+    /// A permit of no breaker that exists.
+    pub(crate) fn foreign() -> Self {
+        Self {
+            issuer: Identity::new(),
+            generation: 0,
+            issued: Time::ZERO,
+            number: 0,
+            kind: Kind::Call,
+        }
+    }
+
+    /// Which permit of its breaker it is, from 1.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether the call is not watched, because the breaker is disabled.
+    #[must_use]
+    pub const fn is_unwatched(&self) -> bool {
+        matches!(self.kind, Kind::Unwatched)
+    }
+
     /// Whether the call tests a target from which the breaker has just kept calls away.
     #[must_use]
     pub const fn is_probe(&self) -> bool {
@@ -61,7 +87,8 @@ impl Permit {
 }
 
 /// What opened a breaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// This many failures without a success between them.
     InARow(u32),
@@ -101,7 +128,8 @@ impl fmt::Display for Cause {
 }
 
 /// Why a call is rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RejectReason {
     /// The breaker is open.
     Open(Cause),
@@ -133,7 +161,8 @@ pub struct Rejection {
 }
 
 /// The effect of a reported result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Recorded {
     /// It was counted; the breaker stays as it is.
     Counted,
@@ -157,7 +186,8 @@ impl fmt::Display for Recorded {
 }
 
 /// Why a result changes nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum IgnoreReason {
     /// The permit is another breaker's.
     Foreign,
@@ -184,7 +214,8 @@ impl fmt::Display for IgnoreReason {
 }
 
 /// The state of a breaker at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// It admits calls.
     Closed,

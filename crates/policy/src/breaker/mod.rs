@@ -126,6 +126,7 @@ impl Breaker {
                     issuer: self.identity,
                     generation: self.generation,
                     issued: now,
+                    number: self.tally.admitted,
                     kind,
                 })
             }
@@ -197,6 +198,12 @@ impl Breaker {
                 State::HalfOpen { free }
             }
         }
+    }
+
+    /// Whether a permit is this breaker's.
+    #[must_use]
+    pub fn issued(&self, permit: &Permit) -> bool {
+        permit.issuer == self.identity
     }
 
     /// The outcomes by which it judges at `now`.

@@ -2,6 +2,7 @@
 
 use crate::Time;
 use crate::window::share;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// By how many standard deviations the share of bad calls in the first sample exceeds that in the second,
@@ -24,7 +25,8 @@ pub fn deviations((bad, calls): (u64, u64), (other_bad, other_calls): (u64, u64)
 }
 
 /// How much worse than its peers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Bound {
     /// In standard deviations of the comparison, see [`deviations`]: whether it is chance.
     pub deviations: f64,
@@ -34,7 +36,8 @@ pub struct Bound {
 }
 
 /// One interval's calls to a target compared with those to its peers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Comparison {
     /// The target's bad calls.
     pub bad: u64,
@@ -69,7 +72,8 @@ impl fmt::Display for Comparison {
 }
 
 /// The state of a target.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// It is not suspect.
     Good,

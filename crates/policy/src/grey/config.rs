@@ -2,12 +2,15 @@
 
 use super::comparison::{Bound, Comparison, Standing};
 use crate::window::Counts;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The configuration of a [`GreyDetector`](super::GreyDetector).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GreyConfig {
     /// How long calls are counted before they are compared.
+    #[serde(rename = "interval_ns", with = "crate::nanos")]
     pub interval: Duration,
     /// Calls that both sides must have in an interval; with fewer, nothing changes.
     pub minimum_calls: u32,

@@ -89,6 +89,24 @@ impl GreyDetector {
         self.targets.get(target)?.latest
     }
 
+    /// When the current interval ends, after which it compares.
+    #[must_use]
+    pub const fn due(&self) -> Time {
+        self.due
+    }
+
+    /// The number of targets.
+    #[must_use]
+    pub fn targets(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub const fn config(&self) -> &GreyConfig {
+        &self.config
+    }
+
     /// Forgets a target, because another has taken its place.
     pub fn forget(&mut self, now: Time, target: usize) {
         self.catch_up(now);

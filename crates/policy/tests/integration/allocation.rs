@@ -9,9 +9,10 @@ use cofferdam_policy::budget::{BudgetConfig, RetryBudget};
 use cofferdam_policy::grey::{GreyConfig, GreyDetector};
 use cofferdam_policy::hedge::{Hedge, HedgeConfig};
 use cofferdam_policy::outlier::{OutlierConfig, OutlierDetector};
-use cofferdam_policy::retry::{Retry, RetryConfig};
+use cofferdam_policy::retry::{Retry, RetryConfig, Tried};
 use cofferdam_policy::shared::SharedBreaker;
 use cofferdam_policy::shift::{CellReading, Shift, ShiftConfig};
+use cofferdam_policy::trace::Recorder;
 use cofferdam_policy::window::{Outcome, WindowConfig};
 use cofferdam_policy::{Random, Time};
 
@@ -66,6 +67,38 @@ fn a_breaker_never_allocates_in_any_state() {
         );
         assert_eq!(counted, 0);
     }
+}
+
+#[test]
+fn a_recorder_that_is_off_allocates_nothing() {
+    let mut breaker = Breaker::new(BreakerConfig::default()).unwrap();
+    let mut detector = GreyDetector::new(GreyConfig::default(), 2).unwrap();
+    let (retry, config) = (
+        Retry::new(RetryConfig::default()).unwrap(),
+        BudgetConfig::default(),
+    );
+    let mut budget = RetryBudget::new(config).unwrap();
+    let mut trace = Recorder::off();
+    let mut random = Steps(1);
+    let counted = allocations(|| {
+        let of = trace.breaker(&breaker, || String::from("a breaker"));
+        for call in 0..100_000_u64 {
+            let now = Time::from_nanos(call * 1_000_000);
+            if let Ok(permit) = trace.acquire(of, &mut breaker, now) {
+                black_box(trace.complete((of, &mut breaker), now, permit, Outcome::Failure));
+            }
+            trace.ended((of, &mut detector), now, 0, Outcome::Failure);
+            trace.request(of, &mut budget, now);
+            let tried = Tried {
+                began: now,
+                now,
+                failed: 1,
+                not_before: Duration::ZERO,
+            };
+            let _ = black_box(trace.next((of, &retry), tried, &mut budget, &mut random));
+        }
+    });
+    assert_eq!(counted, 0);
 }
 
 #[test]

@@ -19,16 +19,20 @@ const PLOT_HEIGHT: f64 = 190.0;
 const MARK_ROWS: usize = 3;
 const ROW: f64 = 18.0;
 
+/// Colours and sizes are attributes of each element, so that a renderer without style sheets (or with an old one, which
+/// knows neither variables nor themes) draws the light theme. The style sheet contains only the dark one.
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
-svg{--ground:#ffffff;--ink:#1f2328;--soft:#59636e;--line:#d1d9e0;\
---c0:#0062a3;--c1:#b85c00;--c2:#00785a;--c3:#a3427a;--c4:#7a6a00;--c5:#2f7fb5;--bad:#c03a2b;--good:#1a7f37;--note:#8250df}\
-@media(prefers-color-scheme:dark){svg{--ground:#0d1117;--ink:#e6edf3;--soft:#9198a1;--line:#30363d;\
---c0:#56b4e9;--c1:#e69f00;--c2:#2fc08f;--c3:#e58ac0;--c4:#f0e442;--c5:#8cc8ff;--bad:#ff7b72;--good:#3fb950;--note:#d2a8ff}}\
-text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink)}\
-.h{font-size:17px;font-weight:600}.t{font-size:13px;font-weight:600}.s{fill:var(--soft)}\
-.n{font-size:10px;font-weight:600;fill:var(--ground);text-anchor:middle}\
-.e{text-anchor:end}.m{text-anchor:middle}.g{stroke:var(--line);stroke-width:1}";
+@media(prefers-color-scheme:dark){\
+.ground{fill:#0d1117}.ink{fill:#e6edf3}.soft{fill:#9198a1}.n{fill:#0d1117}.g{stroke:#30363d}\
+.c0{stroke:#56b4e9}.c1{stroke:#e69f00}.c2{stroke:#2fc08f}.c3{stroke:#e58ac0}.c4{stroke:#f0e442}.c5{stroke:#8cc8ff}\
+.bad{stroke:#ff7b72}.good{stroke:#3fb950}.note{stroke:#d2a8ff}.rest{stroke:#9198a1}\
+circle.bad{fill:#ff7b72}circle.good{fill:#3fb950}circle.note{fill:#d2a8ff}circle.rest{fill:#9198a1}}";
+
+const FONT: &str = "system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif";
+
+/// The colours of curves on a light ground.
+const CURVES: [&str; 6] = ["#0062a3", "#b85c00", "#00785a", "#a3427a", "#7a6a00", "#2f7fb5"];
 
 const DASHES: [&str; 6] = ["", "7 3", "2 3", "9 3 2 3", "4 2", "12 4"];
 
@@ -62,8 +66,8 @@ pub fn render(platforms: &[(&str, &[Rehearsal])]) -> Option<String> {
     any.then(|| {
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {y:.0}\" width=\"{WIDTH}\" height=\"{y:.0}\" \
-             role=\"img\"><title>Rehearsed failures</title><style>{STYLE}</style>\
-             <rect width=\"100%\" height=\"100%\" fill=\"var(--ground)\"/>\n{body}</svg>\n"
+             role=\"img\" font-family=\"{FONT}\" font-size=\"12\"><title>Rehearsed failures</title><style>{STYLE}</style>\
+             <rect class=\"ground\" width=\"{WIDTH}\" height=\"{y:.0}\" fill=\"#ffffff\"/>\n{body}</svg>\n"
         )
     })
 }
@@ -75,11 +79,59 @@ fn escape(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-fn text(out: &mut String, x: f64, y: f64, class: &str, words: &str) {
+/// How a text looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// The headline of a case.
+    Headline,
+    /// The title of a chart or column.
+    Title,
+    Plain,
+    Soft,
+    /// The number in a circle.
+    Number,
+}
+
+/// Where a text is, relative to its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+impl Look {
+    /// The element's attributes.
+    const fn attributes(self) -> &'static str {
+        match self {
+            Self::Headline => "class=\"ink\" fill=\"#1f2328\" font-size=\"17\" font-weight=\"600\"",
+            Self::Title => "class=\"ink\" fill=\"#1f2328\" font-size=\"13\" font-weight=\"600\"",
+            Self::Plain => "class=\"ink\" fill=\"#1f2328\"",
+            Self::Soft => "class=\"soft\" fill=\"#59636e\"",
+            Self::Number => "class=\"n\" fill=\"#ffffff\" font-size=\"10\" font-weight=\"600\"",
+        }
+    }
+}
+
+fn text(out: &mut String, (x, y): (f64, f64), look: Look, anchor: Anchor, words: &str) {
+    let anchor = match anchor {
+        Anchor::Start => "",
+        Anchor::Middle => " text-anchor=\"middle\"",
+        Anchor::End => " text-anchor=\"end\"",
+    };
     let _ = writeln!(
         out,
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\">{}</text>",
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" {}{anchor}>{}</text>",
+        look.attributes(),
         escape(words)
+    );
+}
+
+/// A thin line of the grid.
+fn line(out: &mut String, path: &str) {
+    let _ = writeln!(
+        out,
+        "<path class=\"g\" stroke=\"#d1d9e0\" stroke-width=\"1\" d=\"{path}\"/>"
     );
 }
 
@@ -91,13 +143,8 @@ fn case(out: &mut String, side: &str, rehearsal: &Rehearsal, summary: &Summary, 
     } else {
         format!(", {side}")
     };
-    text(
-        out,
-        20.0,
-        y,
-        "h",
-        &format!("{}: {}{side}", rehearsal.scenario.name, summary.subject),
-    );
+    let headline = format!("{}: {}{side}", rehearsal.scenario.name, summary.subject);
+    text(out, (20.0, y), Look::Headline, Anchor::Start, &headline);
     y += ROW;
     let runs = if summary.runs == 1 {
         "1 run".to_owned()
@@ -105,11 +152,11 @@ fn case(out: &mut String, side: &str, rehearsal: &Rehearsal, summary: &Summary, 
         format!("first of {} runs", summary.runs)
     };
     for line in wrap(rehearsal.scenario.title, 120) {
-        text(out, 20.0, y, "s", &line);
+        text(out, (20.0, y), Look::Soft, Anchor::Start, &line);
         y += ROW;
     }
     let subtitle = format!("{} · {runs} · seed {}", rehearsal.environment, summary.seed);
-    text(out, 20.0, y, "s", &subtitle);
+    text(out, (20.0, y), Look::Soft, Anchor::Start, &subtitle);
     y += ROW;
     // In the order of the first run, whose curves these are.
     let mut marks: Vec<&Happening> = summary.timeline.iter().collect();
@@ -176,13 +223,30 @@ fn time_step(to: f64) -> f64 {
     }
 }
 
-fn role_colour(role: Role) -> &'static str {
+/// Class and colour of a role.
+const fn role_colour(role: Role) -> (&'static str, &'static str) {
     match role {
-        Role::Cause | Role::Loop => "var(--bad)",
-        Role::Recovery => "var(--good)",
-        Role::Detection | Role::Action => "var(--note)",
-        Role::Trigger | Role::Effect | Role::Over => "var(--soft)",
+        Role::Cause | Role::Loop => ("bad", "#c03a2b"),
+        Role::Recovery => ("good", "#1a7f37"),
+        Role::Detection | Role::Action => ("note", "#8250df"),
+        Role::Trigger | Role::Effect | Role::Over => ("rest", "#59636e"),
     }
+}
+
+/// The numbered circle of a moment.
+fn circle(out: &mut String, (x, y): (f64, f64), role: Role, number: usize) {
+    let (class, colour) = role_colour(role);
+    let _ = writeln!(
+        out,
+        "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"7\" fill=\"{colour}\"/>"
+    );
+    text(
+        out,
+        (x, y + 3.5),
+        Look::Number,
+        Anchor::Middle,
+        &number.to_string(),
+    );
 }
 
 fn panel(out: &mut String, title: &str, curves: &[&Series], marks: &[&Happening], y: f64) -> f64 {
@@ -194,7 +258,7 @@ fn panel(out: &mut String, title: &str, curves: &[&Series], marks: &[&Happening]
     } else {
         format!("{title} ({unit})")
     };
-    text(out, 20.0, y + 12.0, "t", &heading);
+    text(out, (20.0, y + 12.0), Look::Title, Anchor::Start, &heading);
     let mut y = legend(out, curves, y + 12.0);
     let points = || curves.iter().flat_map(|series| &series.points);
     // Moments shortly after the last point are part of the picture.
@@ -227,26 +291,24 @@ fn panel(out: &mut String, title: &str, curves: &[&Series], marks: &[&Happening]
     let mut tick = 0.0;
     while tick <= ceiling + by / 2.0 {
         let at = up.at(tick);
-        let _ = writeln!(
+        line(out, &format!("M{LEFT} {at:.1}H{:.1}", WIDTH - RIGHT));
+        text(
             out,
-            "<path class=\"g\" d=\"M{LEFT} {at:.1}H{:.1}\"/>",
-            WIDTH - RIGHT
+            (LEFT - 8.0, at + 4.0),
+            Look::Soft,
+            Anchor::End,
+            &show_number(tick),
         );
-        text(out, LEFT - 8.0, at + 4.0, "s e", &show_number(tick));
         tick += by;
     }
     let time_by = time_step(last);
     let mut tick = 0.0;
     while tick <= last + time_by / 1e6 {
         let at = across.at(tick);
-        let _ = writeln!(out, "<path class=\"g\" d=\"M{at:.1} {low:.1}v5\"/>");
-        text(
-            out,
-            at,
-            low + 18.0,
-            "s m",
-            moment(Time::from_secs_f64(tick)).trim_start_matches('+'),
-        );
+        line(out, &format!("M{at:.1} {low:.1}v5"));
+        let time = moment(Time::from_secs_f64(tick));
+        let time = time.trim_start_matches('+');
+        text(out, (at, low + 18.0), Look::Soft, Anchor::Middle, time);
         tick += time_by;
     }
     for (number, series) in curves.iter().enumerate() {
@@ -270,15 +332,24 @@ fn legend(out: &mut String, curves: &[&Series], y: f64) -> f64 {
         }
         let _ = writeln!(
             out,
-            "<path d=\"M{x:.1} {:.1}h22\" stroke=\"var(--c{})\" stroke-width=\"2.5\" stroke-dasharray=\"{}\"/>",
+            "<path d=\"M{x:.1} {:.1}h22\" {} stroke-width=\"2.5\"/>",
             y - 4.0,
-            number % 6,
-            DASHES[number % 6]
+            stroke(number)
         );
-        text(out, x + 28.0, y, "", &series.name);
+        text(out, (x + 28.0, y), Look::Plain, Anchor::Start, &series.name);
         x += width + 14.0;
     }
     y
+}
+
+/// The attributes of a curve's line.
+fn stroke(number: usize) -> String {
+    let number = number % CURVES.len();
+    let dashes = match DASHES[number] {
+        "" => String::new(),
+        dashes => format!(" stroke-dasharray=\"{dashes}\""),
+    };
+    format!("class=\"c{number}\" stroke=\"{}\"{dashes}", CURVES[number])
 }
 
 fn curve(out: &mut String, number: usize, series: &Series, across: &Scale, up: &Scale) {
@@ -300,9 +371,8 @@ fn curve(out: &mut String, number: usize, series: &Series, across: &Scale, up: &
     }
     let _ = writeln!(
         out,
-        "<path d=\"{path}\" fill=\"none\" stroke=\"var(--c{})\" stroke-width=\"2\" stroke-linejoin=\"round\" stroke-dasharray=\"{}\"/>",
-        number % 6,
-        DASHES[number % 6]
+        "<path d=\"{path}\" fill=\"none\" {} stroke-width=\"2\" stroke-linejoin=\"round\"/>",
+        stroke(number)
     );
 }
 
@@ -327,18 +397,14 @@ fn draw_marks(out: &mut String, marks: &[&Happening], across: &Scale, (high, low
         let shift = (rows[row] + 16.0 - x).max(0.0);
         let place = x + if shift.is_finite() { shift } else { 0.0 };
         rows[row] = place;
-        let (centre, colour) = (high - 9.0 - row as f64 * 15.0, role_colour(happening.role));
+        let (centre, (class, colour)) = (high - 9.0 - row as f64 * 15.0, role_colour(happening.role));
         let _ = writeln!(
             out,
-            "<path d=\"M{place:.1} {:.1}L{x:.1} {high:.1}V{low:.1}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1\" stroke-dasharray=\"3 3\"/>",
+            "<path class=\"{class}\" d=\"M{place:.1} {:.1}L{x:.1} {high:.1}V{low:.1}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1\" stroke-dasharray=\"3 3\"/>",
             centre + 7.0
         );
         // Circles are drawn over all lines, so that every number can be read.
-        let _ = writeln!(
-            circles,
-            "<circle cx=\"{place:.1}\" cy=\"{centre:.1}\" r=\"7\" fill=\"{colour}\"/>"
-        );
-        text(&mut circles, place, centre + 3.5, "n", &(number + 1).to_string());
+        circle(&mut circles, (place, centre), happening.role, number + 1);
     }
     out.push_str(&circles);
 }
@@ -347,22 +413,11 @@ fn draw_marks(out: &mut String, marks: &[&Happening], across: &Scale, (high, low
 fn story(out: &mut String, marks: &[&Happening], y: f64) -> f64 {
     let mut y = y;
     for (number, happening) in marks.iter().enumerate() {
-        let colour = role_colour(happening.role);
-        let _ = writeln!(
-            out,
-            "<circle cx=\"28\" cy=\"{:.1}\" r=\"7\" fill=\"{colour}\"/>",
-            y + 8.0
-        );
-        text(out, 28.0, y + 11.5, "n", &(number + 1).to_string());
-        text(
-            out,
-            44.0,
-            y + 12.0,
-            "s",
-            &moment(happening.first_run.unwrap_or(happening.at)),
-        );
+        circle(out, (28.0, y + 8.0), happening.role, number + 1);
+        let when = moment(happening.first_run.unwrap_or(happening.at));
+        text(out, (44.0, y + 12.0), Look::Soft, Anchor::Start, &when);
         for line in wrap(&format!("{}: {}", happening.role.name(), happening.text), 108) {
-            text(out, 122.0, y + 12.0, "", &line);
+            text(out, (122.0, y + 12.0), Look::Plain, Anchor::Start, &line);
             y += ROW;
         }
     }
@@ -375,25 +430,20 @@ fn table(out: &mut String, summary: &Summary, y: f64) -> f64 {
         return y;
     }
     let mut y = y + 14.0;
-    for (x, class, words) in [
-        (20.0, "t", "figure"),
-        (600.0, "t e", "mean"),
-        (620.0, "t", "95 % interval"),
+    for (x, anchor, words) in [
+        (20.0, Anchor::Start, "figure"),
+        (600.0, Anchor::End, "mean"),
+        (620.0, Anchor::Start, "95 % interval"),
     ] {
-        text(out, x, y, class, words);
+        text(out, (x, y), Look::Title, anchor, words);
     }
     for figure in &summary.figures {
         let (mean, range) = value(figure);
-        let _ = writeln!(
-            out,
-            "<path class=\"g\" d=\"M20 {:.1}H{:.1}\"/>",
-            y + 6.0,
-            WIDTH - RIGHT
-        );
+        line(out, &format!("M20 {:.1}H{:.1}", y + 6.0, WIDTH - RIGHT));
         y += ROW + 2.0;
-        text(out, 20.0, y, "", figure.name);
-        text(out, 600.0, y, "e", &mean);
-        text(out, 620.0, y, "s", &range);
+        text(out, (20.0, y), Look::Plain, Anchor::Start, figure.name);
+        text(out, (600.0, y), Look::Plain, Anchor::End, &mean);
+        text(out, (620.0, y), Look::Soft, Anchor::Start, &range);
     }
     y
 }

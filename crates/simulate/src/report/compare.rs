@@ -1,5 +1,6 @@
 //! Before and after, side by side: the same scenarios on two platforms with the same random numbers.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use cofferdam_model::units::count;
@@ -7,65 +8,116 @@ use cofferdam_model::units::count;
 use super::text::{Style, labelled, not_run};
 use super::{column, moment, rounded};
 use crate::outcome::{Kind, Role};
-use crate::rehearse::{FigureSummary, Happening, Rehearsal, Summary};
+use crate::rehearse::{FigureSummary, Happening, Rehearsal, Summary, worst};
 use crate::statistics::{Interval, paired};
 
-/// Prints the differences between two platforms. Cases are matched by scenario and subject; a scenario with
-/// one case on each side is matched whatever the subjects are called.
+/// Prints the differences between two platforms: the worst case of each, then every case of either, in each scenario the
+/// worst first. Cases are matched by scenario and subject; a scenario with one case on each side is matched whatever the
+/// subjects are called.
 #[must_use]
 pub fn render(before: &[Rehearsal], after: &[Rehearsal], style: Style) -> String {
     let mut out = String::new();
+    lead(&mut out, (before, after), style);
     for one in before {
-        let Some(other) = after.iter().find(|r| r.scenario.name == one.scenario.name) else {
-            continue;
-        };
-        for summary in &one.results {
-            let partner = match (one.results.as_slice(), other.results.as_slice()) {
-                ([_], [only]) => Some(only),
-                (_, many) => many.iter().find(|s| s.subject == summary.subject),
-            };
-            match partner {
-                Some(partner) => side_by_side(&mut out, one, summary, partner, style),
-                None => alone(
-                    &mut out,
-                    one,
-                    summary,
-                    "gone after the change, or no longer known",
-                    style,
-                ),
-            }
-        }
-        let matched = |s: &Summary| {
-            (one.results.len() == 1 && other.results.len() == 1)
-                || one.results.iter().any(|b| b.subject == s.subject)
-        };
-        for summary in other.results.iter().filter(|s| !matched(s)) {
-            alone(&mut out, other, summary, "only after the change", style);
+        let other = after.iter().find(|r| r.scenario.name == one.scenario.name);
+        for sides in matched(&one.results, other.map_or(&[], |other| other.results.as_slice())) {
+            side_by_side(&mut out, one, &sides, style);
         }
     }
-    let mut missing = String::new();
-    not_run(&mut missing, before, style);
-    if !missing.is_empty() {
-        let _ = writeln!(out, "{}\n{missing}", style.bold("before the change"));
-    }
-    let mut missing = String::new();
-    not_run(&mut missing, after, style);
-    if !missing.is_empty() {
-        let _ = writeln!(out, "{}\n{missing}", style.bold("after the change"));
+    for (name, rehearsals) in [("before the change", before), ("after the change", after)] {
+        let mut missing = String::new();
+        not_run(&mut missing, rehearsals, style);
+        if !missing.is_empty() {
+            let _ = writeln!(out, "{}\n{missing}", style.bold(name));
+        }
     }
     out
 }
 
-fn alone(out: &mut String, rehearsal: &Rehearsal, summary: &Summary, why: &str, style: Style) {
-    let headline = format!("{}: {}", rehearsal.scenario.name, summary.subject);
-    let _ = writeln!(out, "{}: {why}\n", style.paint("1;36", &headline));
+/// The worst case of each side.
+fn lead(out: &mut String, (before, after): (&[Rehearsal], &[Rehearsal]), style: Style) {
+    for (side, rehearsals) in [("before", before), ("after", after)] {
+        if rehearsals.iter().all(|rehearsal| rehearsal.results.is_empty()) {
+            continue;
+        }
+        let text = match worst(rehearsals) {
+            Some((rehearsal, summary)) => format!(
+                "{}, {}: {} % of the work is lost while it lasts",
+                rehearsal.scenario.name,
+                summary.subject,
+                rounded(summary.harm * 100.0, 10.0)
+            ),
+            None => "nothing is lost in any case".to_owned(),
+        };
+        labelled(out, &format!("worst case, {side}"), &text, style);
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
 }
 
-fn side_by_side(out: &mut String, rehearsal: &Rehearsal, before: &Summary, after: &Summary, style: Style) {
-    let subject = if before.subject == after.subject {
-        before.subject.clone()
-    } else {
-        format!("{} → {}", before.subject, after.subject)
+/// A case before and after the change; at least one of them exists.
+#[derive(Debug, Clone, Copy)]
+struct Sides<'s> {
+    before: Option<&'s Summary>,
+    after: Option<&'s Summary>,
+}
+
+impl<'s> Sides<'s> {
+    fn each(self) -> [(&'static str, Option<&'s Summary>); 2] {
+        [("before", self.before), ("after", self.after)]
+    }
+
+    fn harm(self) -> f64 {
+        let harms = self.each().into_iter().filter_map(|(_, summary)| summary);
+        harms.map(|summary| summary.harm).fold(0.0, f64::max)
+    }
+}
+
+/// The cases of a scenario on both sides, the worst first.
+fn matched<'s>(before: &'s [Summary], after: &'s [Summary]) -> Vec<Sides<'s>> {
+    if let ([one], [other]) = (before, after) {
+        return vec![Sides {
+            before: Some(one),
+            after: Some(other),
+        }];
+    }
+    let of = |all: &'s [Summary]| -> BTreeMap<&'s str, &'s Summary> {
+        all.iter()
+            .map(|summary| (summary.subject.as_str(), summary))
+            .collect()
+    };
+    let (known_before, known_after) = (of(before), of(after));
+    let only_after = after
+        .iter()
+        .filter(|summary| !known_before.contains_key(summary.subject.as_str()));
+    let mut cases: Vec<Sides<'s>> = before
+        .iter()
+        .map(|summary| Sides {
+            before: Some(summary),
+            after: known_after.get(summary.subject.as_str()).copied(),
+        })
+        .collect();
+    cases.extend(only_after.map(|summary| Sides {
+        before: None,
+        after: Some(summary),
+    }));
+    cases.sort_by(|a, b| b.harm().total_cmp(&a.harm()));
+    cases
+}
+
+fn side_by_side(out: &mut String, rehearsal: &Rehearsal, sides: &Sides<'_>, style: Style) {
+    let (subject, runs) = match (sides.before, sides.after) {
+        (Some(before), Some(after)) if before.subject != after.subject => {
+            (format!("{} → {}", before.subject, after.subject), before)
+        }
+        (Some(both), Some(_)) => (both.subject.clone(), both),
+        (Some(only), None) => (
+            format!("{} (gone after the change, or no longer known)", only.subject),
+            only,
+        ),
+        (None, Some(only)) => (format!("{} (only after the change)", only.subject), only),
+        (None, None) => return,
     };
     let headline = format!("{}: {subject}", rehearsal.scenario.name);
     let _ = writeln!(out, "{}", style.paint("1;36", &headline));
@@ -73,23 +125,36 @@ fn side_by_side(out: &mut String, rehearsal: &Rehearsal, before: &Summary, after
         out,
         "  {} · {} each, same random numbers, seed {}\n",
         rehearsal.scenario.title,
-        count(before.runs.into(), "run"),
-        before.seed
+        count(runs.runs.into(), "run"),
+        runs.seed
     );
     for (name, role) in [
         ("first cause", Role::Cause),
         ("why it does not end", Role::Loop),
         ("recovered", Role::Recovery),
     ] {
-        for (side, summary) in [("before", before), ("after", after)] {
-            let text = summary
-                .first(role)
-                .map_or_else(|| "none".to_owned(), |happening| told(happening, summary.runs));
+        for (side, summary) in sides.each() {
+            let text = summary.map_or_else(|| "there is no such case".to_owned(), |one| answer(one, role));
             labelled(out, &format!("{name}, {side}"), &text, style);
         }
     }
     out.push('\n');
-    table(out, before, after, style);
+    table(out, sides, style);
+}
+
+/// The moment of a role, or what it means that there is none.
+fn answer(summary: &Summary, role: Role) -> String {
+    if let Some(happening) = summary.first(role) {
+        return told(happening, summary.runs);
+    }
+    let failed = summary.first(Role::Cause).is_some();
+    match role {
+        _ if !failed => "nothing fails",
+        Role::Loop => "nothing keeps it going; it ends with its cause",
+        Role::Recovery => "never in the time that is rehearsed",
+        _ => "none",
+    }
+    .to_owned()
 }
 
 /// A moment in a line, and in how many runs it happened if not in all.
@@ -102,15 +167,15 @@ fn told(happening: &Happening, runs: u32) -> String {
     format!("{} {}{part}", moment(happening.at), happening.text)
 }
 
-fn table(out: &mut String, before: &Summary, after: &Summary, style: Style) {
+fn table(out: &mut String, sides: &Sides<'_>, style: Style) {
     let mut rows: Vec<[String; 4]> = vec![[
         "figure".into(),
         "before".into(),
         "after".into(),
         "difference (95 %)".into(),
     ]];
-    for figure in &before.figures {
-        let other = after.figure(figure.name);
+    for figure in figures(sides.before) {
+        let other = sides.after.and_then(|after| after.figure(figure.name));
         rows.push([
             named(figure),
             shown(Some(figure)),
@@ -118,7 +183,12 @@ fn table(out: &mut String, before: &Summary, after: &Summary, style: Style) {
             other.map_or_else(String::new, |other| difference(figure, other)),
         ]);
     }
-    for figure in after.figures.iter().filter(|f| before.figure(f.name).is_none()) {
+    let known = |figure: &&FigureSummary| {
+        sides
+            .before
+            .is_some_and(|before| before.figure(figure.name).is_some())
+    };
+    for figure in figures(sides.after).iter().filter(|figure| !known(figure)) {
         rows.push([named(figure), shown(None), shown(Some(figure)), String::new()]);
     }
     let widths: Vec<usize> = (0..4)
@@ -147,6 +217,10 @@ fn table(out: &mut String, before: &Summary, after: &Summary, style: Style) {
         );
     }
     out.push('\n');
+}
+
+fn figures(side: Option<&Summary>) -> &[FigureSummary] {
+    side.map_or(&[], |side| &side.figures)
 }
 
 fn named(figure: &FigureSummary) -> String {

@@ -5,7 +5,7 @@ use cofferdam_model::Platform;
 use serde::Serialize;
 
 use super::text::place;
-use crate::outcome::{Decision, Kind, Role};
+use crate::outcome::{Kind, Role};
 use crate::rehearse::{Rehearsal, Summary};
 use crate::statistics::Interval;
 use cofferdam_formulas::Need;
@@ -124,40 +124,6 @@ pub fn write_comparison(
     let document = serde_json::json!({"version": VERSION, "before": value(before.0, before.1)?, "after": value(after.0, after.1)?});
     serde_json::to_writer_pretty(&mut out, &document)?;
     out.write_all(b"\n")
-}
-
-#[derive(Serialize)]
-struct JsonDecision<'a> {
-    scenario: &'a str,
-    subject: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    side: Option<&'static str>,
-    #[serde(flatten)]
-    decision: &'a Decision,
-}
-
-/// Writes the decisions of a case, one JSON object a line. `side` distinguishes two platforms that are
-/// compared.
-///
-/// # Errors
-/// The writer's errors.
-pub fn write_decisions(
-    scenario: &str,
-    summary: &Summary,
-    side: Option<&'static str>,
-    mut out: impl std::io::Write,
-) -> std::io::Result<()> {
-    for decision in &summary.decisions {
-        let line = JsonDecision {
-            scenario,
-            subject: &summary.subject,
-            side,
-            decision,
-        };
-        serde_json::to_writer(&mut out, &line)?;
-        out.write_all(b"\n")?;
-    }
-    Ok(())
 }
 
 fn rehearsal<'a>(one: &'a Rehearsal, platform: &Platform) -> JsonRehearsal<'a> {

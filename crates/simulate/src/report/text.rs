@@ -17,6 +17,8 @@ pub struct Style {
     pub color: bool,
     /// Columns of the terminal.
     pub width: usize,
+    /// Where the documentation is published, without a slash at the end.
+    pub docs: Option<&'static str>,
 }
 
 impl Default for Style {
@@ -24,6 +26,7 @@ impl Default for Style {
         Self {
             color: false,
             width: 110,
+            docs: None,
         }
     }
 }
@@ -154,11 +157,14 @@ fn one(out: &mut String, rehearsal: &Rehearsal, summary: &Summary, platform: &Pl
     why(out, summary, style);
     figures(out, summary, style);
     inputs(out, summary, platform, style);
+    let name = rehearsal.scenario.name;
+    let published = style
+        .docs
+        .map_or_else(String::new, |docs| format!(", {docs}/scenarios/{name}.md"));
     let _ = writeln!(
         out,
-        "  {} {}",
-        style.bold("page:"),
-        rehearsal.scenario.page_and_command()
+        "  {} cofferdam explain {name}{published}",
+        style.bold("page:")
     );
 }
 

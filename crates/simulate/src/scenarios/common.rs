@@ -18,7 +18,16 @@ use crate::components::autoscaler::{AutoscalerConfig, Pace, Target};
 use crate::components::cells::Checks;
 use crate::components::kafka::group::GroupConfig;
 use crate::limits::{self, Quantity};
-use cofferdam_formulas::{Evidence, Need, members};
+use cofferdam_formulas::{Evidence, Need, Shown, members};
+
+/// The name of a policy with the parts that it numbers, for traces: `traffic shift (0 us-east, 1 us-west)`.
+pub(super) fn listed<'n>(policy: &str, parts: impl Iterator<Item = &'n str>) -> String {
+    let parts: Vec<String> = parts
+        .enumerate()
+        .map(|(number, part)| format!("{number} {part}"))
+        .collect();
+    format!("{policy} ({})", parts.join(", "))
+}
 
 /// The routing between cells: the one that knows most of them.
 pub(super) fn routing(env: &Environment) -> Option<&Routing> {
@@ -143,6 +152,7 @@ pub(super) fn breaker(
         // More than half of them must succeed, as the breaker opens at half.
         config.success_threshold = config.probes / 2 + 1;
     }
+    assume_breaker(declared, &config, facts);
     match config.check() {
         Ok(()) => Some(config),
         Err(error) => {
@@ -153,6 +163,65 @@ pub(super) fn breaker(
             None
         }
     }
+}
+
+/// Names the settings of a breaker that no file declares.
+fn assume_breaker(declared: &Breaker, config: &BreakerConfig, facts: &mut Evidence) {
+    let mut used = Vec::new();
+    if declared.minimum_calls.is_none() && config.failure_share.is_some() {
+        used.push(format!("it judges at least {} calls", config.minimum_calls));
+    }
+    if declared.window.is_none() && config.failure_share.is_some() {
+        used.push(match config.window {
+            WindowConfig::Calls(calls) => format!("its window is the last {calls} calls"),
+            WindowConfig::Time { length, .. } => format!("its window is {}", length.shown()),
+        });
+    }
+    if declared.open_time.is_none() {
+        used.push(format!("it is open for {} at first", config.open_time.shown()));
+    }
+    if declared.half_open_calls.is_none() {
+        let (probes, needed) = (config.probes, config.success_threshold);
+        used.push(format!("{needed} of {probes} probes close it"));
+    }
+    if !used.is_empty() {
+        facts.assume(format!(
+            "settings that the breaker `{}` does not declare: {}",
+            declared.name,
+            used.join(", ")
+        ));
+    }
+}
+
+/// How long it takes until a new replica of a service is ready.
+pub(super) fn start_up(service: &Service, name: impl Into<String>, facts: &mut Evidence) -> Duration {
+    facts.input_or(
+        name,
+        service.start_up_time.as_ref(),
+        Duration::ZERO,
+        format!(
+            "a new replica of {0} is ready at once: `services.{0}.start_up_time` is not declared",
+            service.name
+        ),
+    )
+}
+
+/// Names that a replica of a service is one process, unless a file declares how many it runs.
+pub(super) fn assume_processes(service: &Service, facts: &mut Evidence) {
+    if service.processes.is_none() {
+        facts.assume(format!(
+            "each replica of {} is one process, because no file declares how many",
+            service.name
+        ));
+    }
+}
+
+/// What an autoscaler does that no file declares.
+pub(super) fn assume_autoscaler(facts: &mut Evidence) {
+    facts.assume(
+        "an autoscaler decides every 15 s and ignores changes below a tenth; rates and windows that its behavior does \
+         not declare are those of Kubernetes: the defaults of its controller",
+    );
 }
 
 /// The autoscaler of a service with one metric whose value the scenario sets: 1,000 is its target.
@@ -271,15 +340,36 @@ pub(super) fn group(
     );
     let threads = members::threads(consumer, facts);
     let per_replica = members::per_replica(consumer, service, facts);
+    if consumer.workers.is_empty() {
+        facts.assume("a consumer works on one message at a time: no threads are declared");
+    }
+    assume_processes(service, facts);
     let most = facts.input_or(
         "replicas at most",
         service.scale.max.as_ref().or(service.scale.current.as_ref()),
         1,
         "one replica, because no file declares how many there are",
     );
-    let least = service.scale.min.as_ref().map_or(1, |min| min.value).min(most);
+    let least = facts.input_or(
+        "replicas at least",
+        service.scale.min.as_ref(),
+        1,
+        "one replica at least, because no file declares a minimum",
+    );
+    let least = least.min(most);
     let assignor = members::assignor(consumer, facts);
     let client = consumer.client.as_ref().map_or(KafkaClient::Java, |c| c.value);
+    if consumer.client.is_none() {
+        facts.assume(
+            "the consumer's client has the defaults of Kafka's Java client: no file says which one it is",
+        );
+    }
+    if consumer.instance_id.is_none() {
+        facts.assume("members are not static: group.instance.id is not set, Kafka's default");
+    }
+    if consumer.commit_order.is_none() {
+        facts.assume("a message is read again if its member dies before its work is done: no file says that offsets are committed earlier");
+    }
     let default = client.session_timeout();
     let session = facts.input_or(
         "session timeout",

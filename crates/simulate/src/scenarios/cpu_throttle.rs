@@ -115,12 +115,16 @@ fn case(
     let batch = consumer
         .and_then(|c| c.max_poll_records.as_ref())
         .map_or(1, |records| facts.input("records of one poll", records));
+    if consumer.is_some_and(|consumer| consumer.max_poll_records.is_none()) {
+        facts.assume("a poll returns one record: max.poll.records is not declared");
+    }
     let (Some(work), Some(used)) = (work, used) else {
         return Some(Err(facts.needs));
     };
     if work.is_zero() || used <= 0.0 {
         return None;
     }
+    facts.assume("the quota is enforced in periods of 100 ms, the kubelet's default of cpuCFSQuotaPeriod");
     facts.assume("the node has a free core for every thread: the quota then has to stop them");
     facts.assume(
         "processor time of a request is exponentially distributed, and the threads wait for nothing else",

@@ -9,16 +9,16 @@ use cofferdam_model::overlay::Overlay;
 use cofferdam_model::{Environment, Service};
 use cofferdam_policy::Time;
 use cofferdam_policy::breaker::{Breaker, BreakerConfig, Recorded};
-use cofferdam_policy::grey::{Comparison, GreyConfig, GreyDetector};
+use cofferdam_policy::grey::{GreyConfig, GreyDetector};
+use cofferdam_policy::trace::{Entity, Recorder};
 use cofferdam_policy::window::Outcome as Ended;
 
 use super::{Case, Prepared, Scenario, common};
 use crate::chance::{Chance, Distribution, Streams};
-use crate::components::callers::why_permitted;
 use crate::components::load::{OpenLoad, Spacing};
 use crate::components::packets;
 use crate::engine::{Agenda, World};
-use crate::outcome::{Outcome, Role, Trace};
+use crate::outcome::{Outcome, Role};
 use crate::statistics;
 use cofferdam_formulas::{Evidence, Need};
 
@@ -123,6 +123,13 @@ fn case(env: &Environment) -> Result<Case, Vec<Need>> {
         cells,
     };
     facts.assume("a request takes log-normally distributed time whose deviation is half its mean");
+    facts.assume(
+        "a comparison with peers is made every 10 s, of at least 100 calls on each side, and a cell is worse at 4 standard \
+         deviations and 2 points, twice in a row: defaults of the policy",
+    );
+    if load / f64::from(routers) > MOST {
+        facts.assume(format!("of a router's requests, {MOST} a second are followed"));
+    }
     facts.assume("connections are open already, and a request and its answer are one packet each");
     facts.assume("slow means slower than 99.9 of 100 requests were before");
     let subject = setup.cells[setup.ill].0.clone();
@@ -189,9 +196,9 @@ struct Router<'a> {
     network: Chance,
     breaker: Option<Breaker>,
     detector: GreyDetector,
-    trace: Trace,
-    /// The last recorded result of the comparison, for each cell.
-    compared: Vec<Option<Comparison>>,
+    trace: Recorder,
+    /// The breaker and the comparison in the trace.
+    recorded: (Entity, Entity),
     /// Time of each request in the faulty cell before and during the fault, in seconds.
     before: Vec<f64>,
     after: Vec<f64>,
@@ -258,8 +265,8 @@ impl Router<'_> {
 
     fn done(&mut self, now: Time, cell: usize, began: Time, ended: Ended) {
         let is_ill = cell == self.setup.ill;
-        self.detector.record(now, cell, ended);
-        self.tell_comparison(now);
+        self.trace
+            .ended((self.recorded.1, &mut self.detector), now, cell, ended);
         let second = (now.as_nanos() / 1_000_000_000) as usize;
         if let Some(second) = self.seconds.get_mut(second) {
             let place = &mut second[usize::from(!is_ill)];
@@ -287,43 +294,13 @@ impl Router<'_> {
         let Some(breaker) = self.breaker.as_mut().filter(|_| self.opened.is_none()) else {
             return;
         };
-        let entity = self.ill.entity("breaker");
-        let Ok(permit) = breaker.acquire(now) else { return };
-        self.trace.decide(now, entity, || {
-            ("permit".to_owned(), why_permitted(&permit).to_owned())
-        });
-        let recorded = breaker.record(now, permit, ended);
+        let of = self.recorded.0;
+        let Ok(permit) = self.trace.acquire(of, breaker, now) else {
+            return;
+        };
+        let recorded = self.trace.complete((of, breaker), now, permit, ended);
         if matches!(recorded, Recorded::Opened(_)) {
             self.opened = Some(now);
-            self.trace
-                .decide(now, entity, || ("open".to_owned(), recorded.to_string()));
-        }
-    }
-
-    /// Records the result of the comparison with peers for each cell, whenever an interval has ended.
-    fn tell_comparison(&mut self, now: Time) {
-        if !self.trace.wanted() {
-            return;
-        }
-        for (cell, told) in self.compared.iter_mut().enumerate() {
-            let latest = self.detector.comparison(now, cell);
-            if latest == *told {
-                continue;
-            }
-            *told = latest;
-            let (Some(latest), grey) = (latest, self.detector.standing(now, cell).is_grey()) else {
-                continue;
-            };
-            let name = &self.setup.cells[cell].0;
-            let is = if grey {
-                "is grey"
-            } else {
-                "is as good as its peers"
-            };
-            self.trace
-                .decide(now, self.ill.entity("comparison with peers"), || {
-                    (format!("{name} {is}"), latest.to_string())
-                });
         }
     }
 
@@ -353,8 +330,16 @@ impl World for Router<'_> {
     }
 }
 
-fn course<'a>(setup: &'a Setup, ill: Ill, streams: &Streams, trace: &mut Trace) -> Option<Router<'a>> {
-    let config = GreyConfig::default();
+fn course<'a>(setup: &'a Setup, ill: Ill, streams: &Streams, trace: &mut Recorder) -> Option<Router<'a>> {
+    let breaker = setup.breaker.and_then(|config| Breaker::new(config).ok());
+    let detector = GreyDetector::new(GreyConfig::default(), setup.cells.len()).ok()?;
+    let of_breaker = |breaker| trace.breaker(breaker, || ill.entity("breaker").to_owned());
+    let of_breaker = breaker.as_ref().map_or(Entity::NONE, of_breaker);
+    let cells = || setup.cells.iter().map(|(name, _)| name.as_str());
+    let of_detector = trace.grey(&detector, || {
+        common::listed(ill.entity("comparison with peers"), cells())
+    });
+    let recorded = (of_breaker, of_detector);
     let mut router = Router {
         setup,
         ill,
@@ -362,10 +347,10 @@ fn course<'a>(setup: &'a Setup, ill: Ill, streams: &Streams, trace: &mut Trace) 
         choice: streams.stream("router", "choice"),
         service: streams.stream("cells", "service time"),
         network: streams.stream("network", "loss"),
-        breaker: setup.breaker.and_then(|config| Breaker::new(config).ok()),
-        detector: GreyDetector::new(config, setup.cells.len()).ok()?,
+        breaker,
+        detector,
+        recorded,
         trace: std::mem::take(trace),
-        compared: vec![None; setup.cells.len()],
         before: Vec::new(),
         after: Vec::new(),
         slow: None,
@@ -390,7 +375,7 @@ fn course<'a>(setup: &'a Setup, ill: Ill, streams: &Streams, trace: &mut Trace) 
     Some(router)
 }
 
-fn run(setup: &Setup, streams: &Streams, trace: &mut Trace) -> Outcome {
+fn run(setup: &Setup, streams: &Streams, trace: &mut Recorder) -> Outcome {
     let mut out = Outcome::default();
     let (Some(loses), Some(fails)) = (
         course(setup, Ill::Loses, streams, trace),
@@ -570,7 +555,7 @@ mod tests {
 
     #[test]
     fn ten_percent_are_lost_and_only_the_comparison_with_peers_detects_it() {
-        let out = run(&setup(), &Streams::new(1, 0), &mut Trace::default());
+        let out = run(&setup(), &Streams::new(1, 0), &mut Recorder::off());
         let figure = |name: &str| out.figures.iter().find(|f| f.name == name).unwrap().value;
         // A request or its answer is lost with 1 − 0.9² = 19 %.
         assert!((figure("packets lost: requests that wait for one") - 19.0).abs() < 1.5);

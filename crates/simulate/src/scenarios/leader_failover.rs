@@ -131,6 +131,7 @@ fn case(env: &Environment, producer: &Producer, topic: &Topic) -> Result<Case, V
     let (Some(rate), Some(lag), Some(brokers)) = (rate, lag, brokers) else {
         return Err(facts.needs);
     };
+    facts.assume("only a broker that is in sync becomes leader: unclean.leader.election.enable is false, Kafka's default");
     facts.assume("messages are spread evenly over the partitions, and partitions' leaders over the brokers");
     facts.assume(
         "a dead broker is noticed after 9 s (broker.session.timeout.ms), and producers send \

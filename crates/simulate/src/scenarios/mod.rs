@@ -15,10 +15,11 @@ mod rolling_restart;
 
 use cofferdam_model::Environment;
 use cofferdam_model::overlay::Overlay;
+use cofferdam_policy::trace::Recorder;
 
 use crate::chance::Streams;
 use crate::limits::{self, Quantity};
-use crate::outcome::{Outcome, Trace};
+use crate::outcome::Outcome;
 use cofferdam_formulas::{Evidence, Input, Need};
 
 /// A failure that can be rehearsed.
@@ -41,12 +42,6 @@ impl Scenario {
     #[must_use]
     pub fn page(&self) -> String {
         format!("docs/scenarios/{}.md", self.name)
-    }
-
-    /// Its page, and the command that prints it for a user without the repository.
-    #[must_use]
-    pub fn page_and_command(&self) -> String {
-        format!("{} (or: cofferdam explain {})", self.page(), self.name)
     }
 }
 
@@ -111,7 +106,7 @@ impl Prepared {
 }
 
 /// The function of a case: one run with the given random numbers.
-pub type Rehearse = Box<dyn Fn(&Streams, &mut Trace) -> Outcome + Send + Sync>;
+pub type Rehearse = Box<dyn Fn(&Streams, &mut Recorder) -> Outcome + Send + Sync>;
 
 /// One subject of a scenario.
 pub struct Case {
@@ -141,7 +136,7 @@ impl Case {
     pub fn new(
         subject: impl Into<String>,
         facts: Evidence,
-        rehearse: impl Fn(&Streams, &mut Trace) -> Outcome + Send + Sync + 'static,
+        rehearse: impl Fn(&Streams, &mut Recorder) -> Outcome + Send + Sync + 'static,
     ) -> Self {
         Self {
             subject: subject.into(),

@@ -12,6 +12,7 @@ use cofferdam_policy::Time;
 use cofferdam_policy::breaker::BreakerConfig;
 use cofferdam_policy::budget::BudgetConfig;
 use cofferdam_policy::retry::RetryConfig;
+use cofferdam_policy::trace::Recorder;
 
 use super::{Case, Prepared, Scenario, common};
 use crate::chance::{Distribution, Streams};
@@ -21,7 +22,7 @@ use crate::components::station::{Stale, Station, StationConfig};
 use crate::engine::Agenda;
 use crate::limits::{self, Quantity};
 use crate::outcome::shown;
-use crate::outcome::{Outcome, Role, Trace};
+use crate::outcome::{Outcome, Role};
 use cofferdam_formulas::{Evidence, Input, Need, Shown};
 
 /// The scenario.
@@ -224,6 +225,10 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
     );
     if backoff.is_zero() {
         facts.assume("callers try again at once: no wait is declared");
+    } else if tries > 1 {
+        facts.assume(
+            "waits are drawn evenly from zero to a bound that doubles with each try, up to 32 times the first (full jitter)",
+        );
     }
     let setup = Setup {
         rate: rate.0 / f64::from(replicas.max(1)),
@@ -321,7 +326,7 @@ fn course(
     subject: &str,
     streams: &Streams,
     (guard, name): (Guard, &str),
-    trace: &mut Trace,
+    trace: &mut Recorder,
 ) -> Option<CallersWorld> {
     let servers = setup.workers();
     let mean = Duration::from_secs_f64(servers / setup.capacity);
@@ -348,7 +353,7 @@ fn course(
         breaker: guard.breaker,
     };
     let mut callers = Callers::new(config, streams.stream(subject, "jitter")).ok()?;
-    std::mem::swap(&mut callers.trace, trace);
+    callers.record(std::mem::take(trace));
     let fault = Fault {
         from: STANDS,
         until: GOES_ON,
@@ -357,7 +362,7 @@ fn course(
     let mut agenda = Agenda::new();
     let mut world = CallersWorld::begin(load, callers, (station, service), Some(fault), &mut agenda);
     agenda.run(&mut world, END);
-    std::mem::swap(&mut world.callers.trace, trace);
+    *trace = world.callers.recorded();
     Some(world)
 }
 
@@ -392,7 +397,7 @@ fn failed_after(world: &CallersWorld) -> f64 {
     }
 }
 
-fn run(setup: Setup, subject: &str, streams: &Streams, trace: &mut Trace) -> Outcome {
+fn run(setup: Setup, subject: &str, streams: &Streams, trace: &mut Recorder) -> Outcome {
     let mut out = Outcome::default();
     let (Some(plain), Some(guarded)) = (
         course(&setup, subject, streams, (setup.declared, AS_IS), trace),

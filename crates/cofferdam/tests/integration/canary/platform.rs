@@ -111,6 +111,7 @@ fn no_report_about_a_whole_platform_shows_a_secret_beside_what_it_is_about() {
             (vec!["check", path, "--simulate"], "metadata-reachable"),
             (with(&[]), "connection-storm"),
             ([rehearsal, &["--trace", trace][..]].concat(), "connection-storm"),
+            (vec!["simulate", "--replay", trace], "every one the same"),
             (with(&["--format", "json"]), "\"results\": [{"),
             (with(&["--format", "svg"]), "<svg"),
             ([rehearsal, &["--compare", path][..]].concat(), "connection-storm"),

@@ -149,7 +149,8 @@ pub fn largest(desired: u32, log: &[Entry], now: Time) -> u32 {
 }
 
 /// What decided the number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// Nothing: it is the desired number.
     None,

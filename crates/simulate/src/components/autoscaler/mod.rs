@@ -12,9 +12,9 @@ use std::fmt;
 use std::time::Duration;
 
 use behaviour::{Entry, Limit, Rules};
-use cofferdam_model::units::count;
 use cofferdam_policy::Time;
 use replicas::{Kind, NoAnswer, Pod, PodTarget, Youth};
+use serde::Serialize;
 
 /// A metric and its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,8 @@ impl Default for AutoscalerConfig {
 }
 
 /// The reason for the number of replicas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// There are no replicas although there should be some: it is switched off.
     Off,
@@ -116,20 +117,29 @@ pub struct Decision {
     pub reason: Reason,
 }
 
+/// A decision as traces tell it. It is an event there, because an autoscaler is not one of the policies that replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Scaled {
+    /// Replicas before.
+    pub from: u32,
+    /// Replicas from now on.
+    pub to: u32,
+    /// The number that the metrics ask for.
+    pub desired: Option<u32>,
+    /// Why the result differs from it.
+    pub reason: Reason,
+}
+
 impl Decision {
-    /// What it does with this number of replicas, and why, in the words of traces.
+    /// What it does with this number of replicas, and why.
     #[must_use]
-    pub fn told(&self, current: u32) -> (String, String) {
-        let asked = match self.desired {
-            Some(desired) if desired != self.replicas => format!("; the metrics ask for {desired}"),
-            _ => String::new(),
-        };
-        let what = if self.replicas == current {
-            format!("keeps {}{asked}", count(current.into(), "replica"))
-        } else {
-            format!("{current} to {}{asked}", count(self.replicas.into(), "replica"))
-        };
-        (what, self.reason.to_string())
+    pub const fn from(self, current: u32) -> Scaled {
+        Scaled {
+            from: current,
+            to: self.replicas,
+            desired: self.desired,
+            reason: self.reason,
+        }
     }
 }
 

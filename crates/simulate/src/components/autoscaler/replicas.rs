@@ -68,7 +68,8 @@ impl Default for Youth {
 }
 
 /// Why a metric gives no number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NoAnswer {
     /// No pod counts.
     #[error("there are no pods")]

@@ -15,12 +15,12 @@ use std::time::Duration;
 use cofferdam_policy::Time;
 use cofferdam_policy::breaker::{Breaker, BreakerConfig, BreakerError, Permit, Recorded};
 use cofferdam_policy::budget::{BudgetConfig, BudgetError, RetryBudget};
-use cofferdam_policy::retry::{GiveUp, Retry, RetryConfig, RetryError};
+use cofferdam_policy::retry::{GiveUp, Retry, RetryConfig, RetryError, Tried};
+use cofferdam_policy::trace::{Entity, Recorder, RetrySettings};
 use cofferdam_policy::window::Outcome;
 pub use world::{CallersWorld, Event, Fault, Sample, What};
 
 use crate::chance::Chance;
-use crate::outcome::Trace;
 
 /// How callers behave.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,8 +147,9 @@ pub struct Callers {
     calls: Vec<Call>,
     free: Vec<u32>,
     tally: Tally,
-    /// Receives the policies' decisions.
-    pub trace: Trace,
+    trace: Recorder,
+    /// Retries and breakers in the trace, by instance.
+    recorded: Vec<(Entity, Entity)>,
 }
 
 impl Callers {
@@ -165,6 +166,7 @@ impl Callers {
             retry: Retry::new(config.retry)?,
             breakers: breakers.collect::<Result<_, _>>()?,
             budgets: instances
+                .clone()
                 .map(|_| RetryBudget::new(budget))
                 .collect::<Result<_, _>>()?,
             config,
@@ -172,8 +174,36 @@ impl Callers {
             calls: Vec::new(),
             free: Vec::new(),
             tally: Tally::default(),
-            trace: Trace::default(),
+            trace: Recorder::off(),
+            recorded: vec![(Entity::NONE, Entity::NONE); instances.len()],
         })
+    }
+
+    /// Records the decisions from now on, before the first call.
+    pub fn record(&mut self, trace: Recorder) {
+        self.trace = trace;
+        let several = self.budgets.len() > 1;
+        for instance in 0..self.budgets.len() {
+            let name = |policy: &str| match several {
+                true => format!("{}, {policy} of caller {}", self.config.name, instance + 1),
+                false => format!("{}, {policy}", self.config.name),
+            };
+            let settings = RetrySettings {
+                retry: self.config.retry,
+                budget: self.config.budget.unwrap_or(NO_LIMIT),
+            };
+            let retries = self.trace.retries(|| (name("retries"), settings));
+            let breaker = self.breakers.get(instance);
+            let breaker = breaker.map(|breaker| self.trace.breaker(breaker, || name("breaker")));
+            self.recorded[instance] = (retries, breaker.unwrap_or(Entity::NONE));
+        }
+    }
+
+    /// What was recorded; nothing is recorded any more.
+    #[must_use]
+    pub fn recorded(&mut self) -> Recorder {
+        self.recorded.fill((Entity::NONE, Entity::NONE));
+        std::mem::take(&mut self.trace)
     }
 
     /// A new call.
@@ -188,7 +218,9 @@ impl Callers {
         call.began = now;
         call.failed = 0;
         call.instance = instance;
-        self.budgets[instance as usize].request(now);
+        let budget = &mut self.budgets[instance as usize];
+        self.trace
+            .request(self.recorded[instance as usize].0, budget, now);
         self.send(place, now)
     }
 
@@ -207,7 +239,7 @@ impl Callers {
             self.tally.wasted += 1;
             return Next::Nothing;
         }
-        self.record(attempt.call, Outcome::Success, now);
+        self.report(attempt.call, Outcome::Success, now);
         self.tally.answered += 1;
         let began = self.end(attempt.call);
         Next::Answered(now.since(began))
@@ -218,34 +250,25 @@ impl Callers {
         if !self.is_current(attempt) {
             return Next::Nothing;
         }
-        self.record(attempt.call, Outcome::Failure, now);
+        self.report(attempt.call, Outcome::Failure, now);
         let call = &mut self.calls[attempt.call as usize];
         call.failed += 1;
         call.serial = call.serial.wrapping_add(1);
-        let (times, failed) = ((call.began, now), call.failed);
+        let tried = Tried {
+            began: call.began,
+            now,
+            failed: call.failed,
+            not_before: Duration::ZERO,
+        };
         let budget = &mut self.budgets[call.instance as usize];
         let attempt = Try {
             serial: call.serial,
             ..attempt
         };
-        let next = self.retry.next(times, failed, budget, &mut self.chance);
-        let (config, limited) = (&self.config, self.config.budget.is_some());
-        self.trace.decide(now, &config.name, || match &next {
-            Ok(wait) => {
-                let when = if wait.is_zero() { "at once" } else { "after a wait" };
-                let budget = if limited {
-                    ", and the retry budget allows it"
-                } else {
-                    ""
-                };
-                let (again, all) = (failed + 1, config.retry.attempts);
-                (
-                    format!("retry: {when}"),
-                    format!("try {again} of {all} has not been made{budget}"),
-                )
-            }
-            Err(reason) => ("retry: give up".to_owned(), reason.to_string()),
-        });
+        let of = self.recorded[call.instance as usize].0;
+        let next = self
+            .trace
+            .next((of, &self.retry), tried, budget, &mut self.chance);
         match next {
             Ok(Duration::ZERO) => self.retry(attempt, now),
             Ok(wait) => Next::Wait {
@@ -280,19 +303,10 @@ impl Callers {
     fn send(&mut self, place: u32, now: Time) -> Next {
         let call = &mut self.calls[place as usize];
         if let Some(breaker) = self.breakers.get_mut(call.instance as usize) {
-            match breaker.acquire(now) {
-                Ok(permit) => {
-                    self.trace.decide(now, &self.config.name, || {
-                        ("breaker: permit".to_owned(), why_permitted(&permit).to_owned())
-                    });
-                    call.permit = Some(permit);
-                }
-                Err(rejection) => {
-                    self.trace.decide(now, &self.config.name, || {
-                        ("breaker: reject".to_owned(), rejection.to_string())
-                    });
-                    return self.give_up(place, Failure::Rejected);
-                }
+            let of = self.recorded[call.instance as usize].1;
+            match self.trace.acquire(of, breaker, now) {
+                Ok(permit) => call.permit = Some(permit),
+                Err(_) => return self.give_up(place, Failure::Rejected),
             }
         }
         call.serial = call.serial.wrapping_add(1);
@@ -308,24 +322,16 @@ impl Callers {
     }
 
     /// Reports to the breaker how a try ended.
-    fn record(&mut self, place: u32, outcome: Outcome, now: Time) {
+    fn report(&mut self, place: u32, outcome: Outcome, now: Time) {
         let call = &mut self.calls[place as usize];
         let (Some(permit), Some(breaker)) =
             (call.permit.take(), self.breakers.get_mut(call.instance as usize))
         else {
             return;
         };
-        let recorded = breaker.record(now, permit, outcome);
-        let decision = match recorded {
-            Recorded::Opened(_) => "breaker: open",
-            Recorded::Closed => "breaker: close",
-            Recorded::Ignored(_) => "breaker: ignore",
-            Recorded::Counted => return,
-        };
+        let of = self.recorded[call.instance as usize].1;
+        let recorded = self.trace.complete((of, breaker), now, permit, outcome);
         self.tally.opened += u64::from(matches!(recorded, Recorded::Opened(_)));
-        self.trace.decide(now, &self.config.name, || {
-            (decision.to_owned(), recorded.to_string())
-        });
     }
 
     fn give_up(&mut self, place: u32, failure: Failure) -> Next {
@@ -341,18 +347,6 @@ impl Callers {
         call.serial = call.serial.wrapping_add(1);
         self.free.push(place);
         call.began
-    }
-}
-
-/// Why a breaker allowed a call.
-#[must_use]
-pub fn why_permitted(permit: &Permit) -> &'static str {
-    if permit.is_probe() {
-        "the breaker is half-open, and this is one of its probes"
-    } else if permit.would_reject().is_some() {
-        "the breaker only observes; it would have rejected it"
-    } else {
-        "the breaker is closed"
     }
 }
 
@@ -375,6 +369,11 @@ mod tests {
             breaker,
         };
         Callers::new(config, Streams::new(1, 0).stream("a", "jitter")).unwrap()
+    }
+
+    /// The decisions of a trace in words, as its replay takes them: who, what, how often in a row.
+    fn told(trace: &mut Recorder) -> Vec<(String, String, u64)> {
+        crate::rehearse::told(&trace.finish())
     }
 
     fn at(seconds: u64) -> Time {
@@ -451,7 +450,6 @@ mod tests {
     #[test]
     fn a_budget_denies_retries_and_says_why() {
         let mut callers = callers(3, None);
-        callers.trace = Trace::new(true);
         let budget = BudgetConfig {
             ratio: 0.2,
             floor: 0.0,
@@ -459,6 +457,7 @@ mod tests {
         };
         callers.config.budget = Some(budget);
         callers.budgets[0] = RetryBudget::new(budget).unwrap();
+        callers.record(Recorder::on());
         // Ten calls that all fail: a fifth of them, two tries, may be tried again.
         let attempts: Vec<Try> = (0..10).map(|_| sent(callers.call(at(0)))).collect();
         let again = attempts
@@ -466,22 +465,15 @@ mod tests {
             .filter(|attempt| matches!(callers.failed(*attempt, at(1)), Next::Send { .. }))
             .count();
         assert_eq!((again, callers.tally().denied, callers.tally().tries), (2, 8, 12));
-        let decisions = std::mem::take(&mut callers.trace).into_decisions();
-        let told: Vec<_> = decisions
-            .iter()
-            .map(|d| (d.decision.as_str(), d.reason.as_str(), d.times))
-            .collect();
+        let mut told = told(&mut callers.recorded());
+        told.retain(|(_, words, _)| words != "counted");
         assert_eq!(
             told,
             [
+                ("a → b, retries".to_owned(), "retry at once".to_owned(), 2),
                 (
-                    "retry: at once",
-                    "try 2 of 4 has not been made, and the retry budget allows it",
-                    2
-                ),
-                (
-                    "retry: give up",
-                    "the retry budget is used up: 2 of 2 allowed in this window",
+                    "a → b, retries".to_owned(),
+                    "give up: the retry budget is used up: 2 of 2 allowed in this window".to_owned(),
                     8
                 ),
             ]
@@ -491,7 +483,7 @@ mod tests {
     #[test]
     fn an_open_breaker_fails_calls_at_once_and_says_why() {
         let mut callers = callers(0, Some(BreakerConfig::consecutive(2, Duration::from_secs(10))));
-        callers.trace = Trace::new(true);
+        callers.record(Recorder::on());
         for second in 0..2 {
             let attempt = sent(callers.call(at(second)));
             callers.failed(attempt, at(second));
@@ -501,23 +493,23 @@ mod tests {
         assert!(matches!(callers.answered(probe, at(11)), Next::Answered(_)));
         sent(callers.call(at(11)));
         assert_eq!((callers.tally().rejected, callers.tally().opened), (1, 1));
-        let decisions: Vec<String> = std::mem::take(&mut callers.trace)
-            .into_decisions()
-            .into_iter()
-            .map(|decision| decision.decision)
+        let told = told(&mut callers.recorded());
+        let breaker: Vec<&str> = told
+            .iter()
+            .filter(|(entity, ..)| entity == "a → b, breaker")
+            .map(|(_, words, _)| words.as_str())
             .collect();
         assert_eq!(
-            decisions,
+            breaker,
             [
-                "breaker: permit",
-                "retry: give up",
-                "breaker: permit",
-                "breaker: open",
-                "retry: give up",
-                "breaker: reject",
-                "breaker: permit",
-                "breaker: close",
-                "breaker: permit",
+                "permit: the breaker is closed",
+                "counted",
+                "permit: the breaker is closed",
+                "opened the breaker: 2 failures in a row",
+                "reject: the breaker is open: 2 failures in a row",
+                "permit: the breaker is half-open, and this is one of its probes",
+                "closed the breaker",
+                "permit: the breaker is closed",
             ]
         );
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cofferdam_policy::trace::Recorder;
 use cofferdam_policy::{Random, Time};
 
 use super::{BEGINS, EVENTS, Scaling, WATCHED, at};
@@ -9,7 +10,6 @@ use crate::chance::Streams;
 use crate::components::alert::{Alert, AlertConfig, Events};
 use crate::components::autoscaler::replicas::{Phase, Pod};
 use crate::components::autoscaler::{Autoscaler, SYNC};
-use crate::outcome::Trace;
 
 /// A page.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub(super) fn replicas(
     ends: Option<Time>,
     streams: &Streams,
     service: &str,
-    trace: &mut Trace,
+    trace: &mut Recorder,
 ) -> Replicas {
     let mut scaler = Autoscaler::new(scaling.config.clone());
     let phase = (streams.stream(service, "phase of the autoscaler").unit() * SYNC.as_secs_f64()) as u64;
@@ -83,7 +83,7 @@ pub(super) fn replicas(
             1000 * u64::from(scaling.from) / u64::from(current.max(1))
         };
         let decision = scaler.sync(now, current, &seen, &[Some(value)]);
-        trace.decide(now, &format!("{service} autoscaler"), || decision.told(current));
+        trace.event(now, || (format!("{service} autoscaler"), decision.from(current)));
         pods.resize(decision.replicas as usize, now);
         course.push((now, decision.replicas));
         now = now + SYNC;

@@ -1,8 +1,6 @@
 //! The facts that the scenario takes from the platform: the timing of each alert, the error budget, the
 //! autoscaler.
 
-use std::time::Duration;
-
 use cofferdam_formulas::detection::{self, Timing};
 use cofferdam_formulas::{Evidence, Shown, budget};
 use cofferdam_model::alerts::Alert as Declared;
@@ -14,7 +12,7 @@ use crate::components::alert::{AlertConfig, Expression, NewRelicConfig, Promethe
 
 /// The timing of an alert, if its product is known.
 pub(super) fn timing(alert: &Declared, facts: &mut Evidence) -> Option<AlertConfig> {
-    let share = share(alert);
+    let share = share(alert, facts);
     match detection::timing(alert, facts)? {
         Timing::NewRelic(timing) => Some(AlertConfig::NewRelic(NewRelicConfig {
             slide: timing.slide,
@@ -44,7 +42,7 @@ pub(super) fn timing(alert: &Declared, facts: &mut Evidence) -> Option<AlertConf
 }
 
 /// The share of bad events above which it fires: the threshold of a query for a percentage, otherwise 5 %.
-fn share(alert: &Declared) -> f64 {
+fn share(alert: &Declared, facts: &mut Evidence) -> f64 {
     let percentage = alert
         .query
         .as_ref()
@@ -54,6 +52,13 @@ fn share(alert: &Declared) -> f64 {
         .as_ref()
         .map(|t| t.value)
         .filter(|t| percentage && *t > 0.0 && *t < 100.0);
+    let burns = matches!(&alert.timing, cofferdam_model::alerts::Timing::Prometheus(timing) if !timing.burn.is_empty());
+    if threshold.is_none() && !burns {
+        let name = &alert.name.value;
+        facts.assume(format!(
+            "{name} fires above 5 % of bad requests: its threshold is not a percentage"
+        ));
+    }
     threshold.map_or(0.05, |threshold| threshold / 100.0)
 }
 
@@ -82,9 +87,8 @@ pub(super) fn scaling(
     if let Some(window) = &scaler.up.stabilization {
         facts.input("scale-up stabilisation", window);
     }
-    let start_up = service.start_up_time.as_ref().map_or(Duration::ZERO, |time| {
-        facts.input("a replica is ready after", time)
-    });
+    let start_up = common::start_up(service, "a replica is ready after", facts);
+    common::assume_autoscaler(facts);
     let price = overlay.prices.get("pod_hour").map(|price| {
         facts.input(
             "one replica and hour",

@@ -12,6 +12,7 @@ use cofferdam_model::overlay::Overlay;
 use cofferdam_model::units::{count, show_duration};
 use cofferdam_model::{Service, ServiceId};
 use cofferdam_policy::Time;
+use cofferdam_policy::trace::Recorder;
 
 use self::course::{Page, Replicas};
 use super::{Case, Prepared, Scenario, common};
@@ -20,7 +21,7 @@ use crate::components::alert::{AlertConfig, Events, Expression, PrometheusConfig
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::responder::Responder;
 use crate::limits::{self, Quantity};
-use crate::outcome::{Outcome, Role, Trace, shown};
+use crate::outcome::{Outcome, Role, shown};
 use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
@@ -173,7 +174,7 @@ const SLIGHT: Events = Events {
     bad: EVENTS * 6 / 100,
 };
 
-fn run(setup: &Setup, streams: &Streams, trace: &mut Trace) -> Outcome {
+fn run(setup: &Setup, streams: &Streams, trace: &mut Recorder) -> Outcome {
     let mut out = Outcome::default();
     let outage = course::first_page(&setup.service, &setup.alerts, OUTAGE, streams);
     let slight = course::first_page(&setup.service, &setup.alerts, SLIGHT, streams);
@@ -488,7 +489,7 @@ mod tests {
     #[test]
     fn a_third_of_the_budget_and_fifty_replicas_are_used_before_the_page() {
         for seed in 0..20 {
-            let out = run(&setup(120, None), &Streams::new(seed, 0), &mut Trace::default());
+            let out = run(&setup(120, None), &Streams::new(seed, 0), &mut Recorder::off());
             // 4 windows, the rest of the first, and the delay: 364 to 423 s of 1,296 s.
             let page = figure(&out, "time to the page, all requests fail");
             assert!((364.0..=423.0).contains(&page), "{page}");
@@ -512,7 +513,7 @@ mod tests {
     #[test]
     fn a_burn_rate_alert_would_have_paged_within_two_minutes() {
         for seed in 0..20 {
-            let out = run(&setup(120, None), &Streams::new(seed, 0), &mut Trace::default());
+            let out = run(&setup(120, None), &Streams::new(seed, 0), &mut Recorder::off());
             // 0.72 % of an hour is 25.92 s of outage; a scrape up to 30 s later sees it, an evaluation up to 30 s
             // after that judges it.
             let told = figure(&out, "time to the page of a burn-rate alert");
@@ -524,7 +525,7 @@ mod tests {
     fn people_end_the_fault_and_the_autoscaler_scales_back() {
         let mut setup = setup(120, None);
         setup.response = Some(Duration::from_secs(600));
-        let out = run(&setup, &Streams::new(3, 0), &mut Trace::default());
+        let out = run(&setup, &Streams::new(3, 0), &mut Recorder::off());
         let page = figure(&out, "time to the page, all requests fail");
         let end = figure(&out, "time to the fault's end");
         assert_eq!(end, page + 600.0);
@@ -548,7 +549,7 @@ mod tests {
         let out = run(
             &setup(0, Some(Duration::from_secs(60))),
             &Streams::new(1, 0),
-            &mut Trace::default(),
+            &mut Recorder::off(),
         );
         assert_eq!(
             figure(&out, "the service falls silent: anybody is told within an hour"),

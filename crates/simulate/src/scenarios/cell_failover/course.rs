@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use cofferdam_policy::Time;
 use cofferdam_policy::shift::{CellReading, Shift, ShiftConfig};
+use cofferdam_policy::trace::{Entity, Recorder};
 
-use super::{BACK, END, LOST, Setup};
+use super::{BACK, END, LOST, Setup, common};
 use crate::chance::Streams;
 use crate::components::cells::{Belief, Cell, Fate, Overload};
-use crate::outcome::Trace;
 
 const TICK: Duration = Duration::from_millis(100);
 /// How often the policy takes a step.
@@ -89,7 +89,7 @@ pub(super) fn course(
     streams: &Streams,
     overload: Overload,
     steering: Steering,
-    trace: &mut Trace,
+    trace: &mut Recorder,
 ) -> Course {
     let mut cells: Vec<Cell> = setup
         .cells
@@ -115,6 +115,13 @@ pub(super) fn course(
         ..ShiftConfig::default()
     };
     let mut shift = Shift::new(config, &shares).ok();
+    let names = || {
+        common::listed(
+            "traffic shift",
+            setup.cells.iter().map(|(name, ..)| name.as_str()),
+        )
+    };
+    let recorded = trace.shift(names, config, &shares);
     // The policy learns of the cell by the same checks, and has no cache.
     let phase = cofferdam_policy::Random::unit(&mut phases);
     let mut heard = Belief::new(setup.checks, Duration::ZERO, phase, 0.0);
@@ -136,7 +143,7 @@ pub(super) fn course(
         match &mut shift {
             Some(shift) if steering == Steering::Policy => {
                 if time_of(tick).as_nanos().is_multiple_of(STEP.as_nanos() as u64) {
-                    decide(setup, shift, well, time_of(tick), trace);
+                    step(setup, (recorded, shift), well, time_of(tick), trace);
                 }
                 for (number, share) in sent.iter_mut().enumerate() {
                     *share = shift.sent(number) / load;
@@ -207,7 +214,7 @@ impl Came {
     }
 }
 
-fn decide(setup: &Setup, shift: &mut Shift, well: bool, now: Time, trace: &mut Trace) {
+fn step(setup: &Setup, (of, shift): (Entity, &mut Shift), well: bool, now: Time, trace: &mut Recorder) {
     let readings: Vec<CellReading> = setup
         .cells
         .iter()
@@ -218,21 +225,5 @@ fn decide(setup: &Setup, shift: &mut Shift, well: bool, now: Time, trace: &mut T
         })
         .collect();
     // Without classes every request is equally important.
-    let decision = shift.step([setup.load(), 0.0, 0.0], &readings);
-    trace.decide(now, "traffic shift", || {
-        let weights: Vec<String> = setup
-            .cells
-            .iter()
-            .enumerate()
-            .map(|(n, (name, ..))| format!("{name} {:.1} %", shift.weight(n) * 100.0))
-            .collect();
-        (
-            format!(
-                "{}; refuses {:.1} %",
-                weights.join(", "),
-                decision.shed[0] * 100.0
-            ),
-            decision.reason.to_string(),
-        )
-    });
+    trace.shift_step((of, shift), now, [setup.load(), 0.0, 0.0], &readings);
 }

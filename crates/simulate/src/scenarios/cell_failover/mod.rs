@@ -125,6 +125,10 @@ fn case(env: &Environment, lost: usize) -> Result<Case, Vec<Need>> {
         "the health check of an overloaded cell still passes: it is a plain request that does no work",
     );
     facts.assume("callers do not try again; if they do, it is worse");
+    facts.assume(
+        "traffic that moves in steps moves by at most 10 points every 5 s; a cell is unhealthy after 3 readings and healthy \
+         after 6: defaults of the policy",
+    );
     let subject = format!("loss of {}", setup.cells[setup.lost].0);
     Ok(Case::new(subject, facts, move |streams, trace| {
         tell::run(&setup, streams, trace)
@@ -140,6 +144,11 @@ fn cache(env: &Environment, routing: Option<&Routing>, facts: &mut Evidence) -> 
         .find_map(|c| c.ttl.as_ref());
     match own.or(local) {
         Some(ttl) => facts.input("life of a routing decision in a router's cache", ttl),
-        None => Duration::ZERO,
+        None => facts.input_or(
+            "life of a routing decision in a router's cache",
+            None,
+            Duration::ZERO,
+            "routers keep no routing decision in a cache: none is declared",
+        ),
     }
 }

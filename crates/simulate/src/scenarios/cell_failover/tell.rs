@@ -2,12 +2,13 @@
 
 use cofferdam_model::units::amount;
 use cofferdam_policy::Time;
+use cofferdam_policy::trace::Recorder;
 
 use super::course::{Course, Steering, course, time_of};
 use super::{BACK, END, LOST, Setup};
 use crate::chance::Streams;
 use crate::components::cells::Overload;
-use crate::outcome::{Outcome, Role, Trace, shown};
+use crate::outcome::{Outcome, Role, shown};
 
 /// The remaining cells, and the load that they get.
 struct Survivors {
@@ -45,8 +46,8 @@ struct Courses {
     shifted: Course,
 }
 
-pub(super) fn run(setup: &Setup, streams: &Streams, trace: &mut Trace) -> Outcome {
-    let mut silent = Trace::default();
+pub(super) fn run(setup: &Setup, streams: &Streams, trace: &mut Recorder) -> Outcome {
+    let mut silent = Recorder::off();
     let courses = Courses {
         as_is: course(setup, streams, Overload::Queues, Steering::Routers, &mut silent),
         refusing: course(setup, streams, Overload::Refuses, Steering::Routers, &mut silent),

@@ -1,7 +1,9 @@
+use cofferdam_policy::trace::Recorder;
+
 use super::tell::run;
 use super::*;
 use crate::chance::Streams;
-use crate::outcome::{Outcome, Role, Trace};
+use crate::outcome::{Outcome, Role};
 
 fn setup() -> Setup {
     Setup {
@@ -24,7 +26,7 @@ fn figure(outcome: &Outcome, name: &str) -> f64 {
 
 #[test]
 fn the_survivor_of_a_60_40_split_gets_240_percent() {
-    let outcome = run(&setup(), &Streams::new(1, 0), &mut Trace::default());
+    let outcome = run(&setup(), &Streams::new(1, 0), &mut Recorder::off());
     // 12,000 ÷ 5,000 = 240 % of its capacity; its traffic grows 12,000 ÷ 5,000 = 2.4 times.
     assert!((figure(&outcome, "load of the survivors, by capacity") - 240.0).abs() < 1e-9);
     assert!((figure(&outcome, "traffic of the survivors, compared with before") - 2.4).abs() < 1e-9);
@@ -41,7 +43,7 @@ fn the_survivor_of_a_60_40_split_gets_240_percent() {
 fn survivors_with_enough_capacity_carry_the_load() {
     let mut setup = setup();
     setup.cells = vec![("a".into(), 400.0, 1500.0), ("b".into(), 400.0, 1500.0)];
-    let outcome = run(&setup, &Streams::new(1, 0), &mut Trace::default());
+    let outcome = run(&setup, &Streams::new(1, 0), &mut Recorder::off());
     let cause = outcome.moments.iter().find(|m| m.role == Role::Cause).unwrap();
     assert!(cause.text.contains("until every router has learned of it"));
     assert!(outcome.moments.iter().all(|m| m.role != Role::Loop));
@@ -65,7 +67,7 @@ fn requests_that_wait_when_the_cell_is_back_count_by_arrival_time() {
         patience: Duration::from_secs(90),
         ..setup()
     };
-    let out = run(&setup, &Streams::new(1, 0), &mut Trace::default());
+    let out = run(&setup, &Streams::new(1, 0), &mut Recorder::off());
     let during = figure(&out, "requests that fail during the loss");
     assert!((4.0..=7.0).contains(&during), "{during}");
     let after = figure(&out, "requests that fail in the ten minutes after it");
@@ -76,7 +78,7 @@ fn requests_that_wait_when_the_cell_is_back_count_by_arrival_time() {
         patience: Duration::from_secs(30),
         ..setup
     };
-    let out = run(&setup, &Streams::new(1, 0), &mut Trace::default());
+    let out = run(&setup, &Streams::new(1, 0), &mut Recorder::off());
     let during = figure(&out, "requests that fail during the loss");
     assert!((50.0..=62.0).contains(&during), "{during}");
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use cofferdam_formulas::connections::{self, Share};
 use cofferdam_formulas::defaults::{PGBOUNCER_MAX_CLIENT_CONN, PGBOUNCER_QUERY_WAIT};
 use cofferdam_formulas::{Evidence, Need, pooler};
-use cofferdam_model::Environment;
 use cofferdam_model::database::{Database, Engine, Pool, Pooler};
+use cofferdam_model::{Environment, Service};
 
 use super::super::{Case, common};
 use super::storm::run;
@@ -138,6 +138,38 @@ fn leave_out_unknown(parts: &[Part], facts: &mut Evidence) {
     }
 }
 
+/// Replicas that a rollout starts beyond the number that is wanted.
+fn surge(service: &Service, facts: &mut Evidence) -> u32 {
+    let name = &service.name;
+    facts.input_or(
+        format!("{name}: additional replicas in a rollout"),
+        service.scale.surge.as_ref(),
+        0,
+        format!(
+            "a rollout of {name} starts no replica beyond the number that is wanted: no file declares a surge"
+        ),
+    )
+}
+
+/// The autoscaler of a service, or as many replicas as it may have from the beginning.
+fn scaler(env: &Environment, service: &Service, most: u32, facts: &mut Evidence) -> AutoscalerConfig {
+    let name = &service.name;
+    if let Some(config) = common::autoscaler(env, service) {
+        if config.minimum < config.maximum {
+            common::assume_autoscaler(facts);
+        }
+        return config;
+    }
+    facts.assume(format!(
+        "{name} has its largest number of replicas from the beginning: no autoscaler with a minimum and a maximum is declared"
+    ));
+    AutoscalerConfig {
+        minimum: most,
+        maximum: most,
+        ..AutoscalerConfig::default()
+    }
+}
+
 /// The parts of the services, in the order of their pools. One that connects both ways is followed on its direct way.
 fn parts(env: &Environment, shares: &[Share], facts: &mut Evidence) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
@@ -153,30 +185,19 @@ fn parts(env: &Environment, shares: &[Share], facts: &mut Evidence) -> Vec<Part>
             }
             continue;
         }
-        let start_up = service.start_up_time.as_ref();
-        let start_up = match start_up {
-            Some(time) => facts.input(format!("{}: a replica is ready after", service.name), time),
-            None => facts.default_input(
-                format!("{}: a replica is ready after", service.name),
-                Duration::ZERO,
-                format!(
-                    "a replica of {} is ready at once: no file says how long it takes to start",
-                    service.name
-                ),
-            ),
-        };
+        let ready_after = format!("{}: a replica is ready after", service.name);
+        let start_up = common::start_up(service, ready_after, facts);
+        if !share.is_stated {
+            common::assume_processes(service, facts);
+        }
         parts.push(Part {
             id: share.id,
             service: share.service.clone(),
             each: share.each,
             pooled: share.pooler.is_some(),
-            surge: share.surge,
+            surge: surge(service, facts),
             start_up,
-            scaler: common::autoscaler(env, service).unwrap_or_else(|| AutoscalerConfig {
-                minimum: share.most,
-                maximum: share.most,
-                ..AutoscalerConfig::default()
-            }),
+            scaler: scaler(env, service, share.most, facts),
             flow: None,
         });
     }

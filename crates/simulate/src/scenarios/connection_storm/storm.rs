@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use cofferdam_policy::trace::Recorder;
 use cofferdam_policy::{Random, Time};
 
 use super::requests::Requests;
@@ -15,7 +16,7 @@ use crate::components::autoscaler::{Autoscaler, SYNC};
 use crate::components::pgbouncer::{ClientId, Disconnection, Effect, PgBouncer, PoolId, TICK};
 use crate::components::postgres::Server;
 use crate::engine::{Agenda, World};
-use crate::outcome::{Outcome, Trace};
+use crate::outcome::Outcome;
 use crate::statistics::Histogram;
 
 /// Time between two points of a curve.
@@ -110,7 +111,7 @@ pub(super) struct Storm<'a> {
     /// Attempts of the last minute that were refused.
     recent: VecDeque<Time>,
     pub(super) seen: Seen,
-    trace: &'a mut Trace,
+    trace: &'a mut Recorder,
 }
 
 /// The cost of attempts to connect.
@@ -200,10 +201,9 @@ impl Storm<'_> {
         let decision = self.scalers[part].sync(now, current, &pods, &[Some(value)]);
         // A service without an autoscaler has as many replicas at all times: nothing decides there.
         if own.scaler.minimum < own.scaler.maximum {
-            self.trace
-                .decide(now, &format!("{} autoscaler", own.service), || {
-                    decision.told(current)
-                });
+            self.trace.event(now, || {
+                (format!("{} autoscaler", own.service), decision.from(current))
+            });
         }
         for _ in current..decision.replicas {
             let number = self.start(part, now);
@@ -443,7 +443,7 @@ impl World for Storm<'_> {
 }
 
 /// One run.
-pub(super) fn run(setup: &Setup, streams: &Streams, trace: &mut Trace) -> Outcome {
+pub(super) fn run(setup: &Setup, streams: &Streams, trace: &mut Recorder) -> Outcome {
     let poolers = (setup.between.as_ref()).map_or(0, |between| between.limits.replicas) as usize;
     let config = setup.between.as_ref().map(|between| between.config.clone());
     let mut storm = Storm {

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use cofferdam_policy::trace::Recorder;
 use proptest::prelude::*;
 
 use super::storm::run;
@@ -7,7 +8,7 @@ use super::*;
 use crate::chance::Streams;
 use crate::components::autoscaler::Target;
 use crate::components::pgbouncer::Mode;
-use crate::outcome::{Outcome, Role, Trace};
+use crate::outcome::{Outcome, Role};
 
 fn part(service: &str) -> Part {
     Part {
@@ -88,7 +89,7 @@ fn with_requests(mut setup: Setup, rate: f64) -> Setup {
 }
 
 fn rehearsed(setup: &Setup) -> Outcome {
-    run(setup, &Streams::new(1, 0), &mut Trace::default())
+    run(setup, &Streams::new(1, 0), &mut Recorder::off())
 }
 
 fn figure(out: &Outcome, name: &str) -> f64 {
@@ -352,7 +353,7 @@ proptest! {
         if let Some(rate) = rate {
             setup = with_requests(setup, rate);
         }
-        let out = run(&setup, &Streams::new(seed, 0), &mut Trace::default());
+        let out = run(&setup, &Streams::new(seed, 0), &mut Recorder::off());
         let most = figure(&out, "maximum connections to the server at a time");
         prop_assert!(most <= f64::from(setup.slots()));
         let wanted = figure(&out, "connections wanted at full scale");

@@ -19,7 +19,7 @@ fn figure(outcome: &Outcome, name: &str) -> Option<f64> {
 #[test]
 fn above_one_it_stays_down_and_the_policies_of_callers_recover_it() {
     // ρ(1 + R) = 0.325 × 4 = 1.3.
-    let out = run(setup(0.325), "x", &Streams::new(1, 0), &mut Trace::default());
+    let out = run(setup(0.325), "x", &Streams::new(1, 0), &mut Recorder::off());
     assert_eq!(figure(&out, "load while all tries time out, ρ(1+R)"), Some(130.0));
     assert_eq!(
         figure(&out, "still down six minutes after it works again"),
@@ -31,7 +31,7 @@ fn above_one_it_stays_down_and_the_policies_of_callers_recover_it() {
 
 #[test]
 fn below_one_it_recovers_by_itself() {
-    let out = run(setup(0.2), "x", &Streams::new(1, 0), &mut Trace::default());
+    let out = run(setup(0.2), "x", &Streams::new(1, 0), &mut Recorder::off());
     assert_eq!(
         figure(&out, "still down six minutes after it works again"),
         Some(0.0)
@@ -50,34 +50,34 @@ fn a_declared_breaker_and_budget_limit_the_callers_as_configured() {
         }),
         budget: Some(BudgetConfig::default()),
     };
-    let mut trace = Trace::new(true);
+    let mut trace = Recorder::on();
     let out = run(guarded, "x", &Streams::new(1, 0), &mut trace);
     assert_eq!(
         figure(&out, "still down six minutes after it works again"),
         Some(0.0)
     );
-    let decisions = trace.into_decisions();
-    let of = |name: &str, what: &str| {
-        decisions
-            .iter()
-            .any(|d| d.entity == format!("callers → x, {name}") && d.decision == what)
+    let told = crate::rehearse::told(&trace.finish());
+    let of = |name: &str, policy: &str, what: &str| {
+        told.iter().any(|(entity, words, _)| {
+            *entity == format!("callers → x, {name}, {policy}") && words.starts_with(what)
+        })
     };
     for name in [AS_IS, GUARDED] {
-        for what in [
-            "breaker: permit",
-            "breaker: open",
-            "breaker: reject",
-            "breaker: close",
-            "retry: at once",
+        for (policy, what) in [
+            ("breaker", "permit"),
+            ("breaker", "opened"),
+            ("breaker", "reject"),
+            ("breaker", "closed"),
+            ("retries", "retry at once"),
         ] {
-            assert!(of(name, what), "{name}: {what}");
+            assert!(of(name, policy, what), "{name}: {what}");
         }
     }
 }
 
 #[test]
 fn overload_from_the_start_is_not_attributed_to_retries() {
-    let out = run(setup(1.5), "x", &Streams::new(1, 0), &mut Trace::default());
+    let out = run(setup(1.5), "x", &Streams::new(1, 0), &mut Recorder::off());
     let causes: Vec<_> = out.moments.iter().filter(|m| m.role == Role::Cause).collect();
     assert_eq!(causes.len(), 1);
     assert!(causes[0].text.contains("150 %"), "{}", causes[0].text);

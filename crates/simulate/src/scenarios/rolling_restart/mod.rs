@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cofferdam_model::kafka::Consumer;
 use cofferdam_model::overlay::Overlay;
-use cofferdam_model::workload::{Amount, Completeness, Container, Lifecycle, Workload};
+use cofferdam_model::workload::{Amount, Completeness, Container, Lifecycle, Probe, Workload};
 use cofferdam_model::{Environment, Fact, Service};
 
 use super::{Case, Prepared, Scenario};
@@ -132,6 +132,13 @@ fn case(service: &Service, workload: &Workload) -> Result<Case, Vec<Need>> {
     if !setup.probed {
         facts.assume("a new pod gets requests as soon as its container runs: it has no readiness probe");
     }
+    if setup.longest.is_none() && setup.connections.is_some() {
+        facts.assume(format!(
+            "a pod that stops keeps its connections no longer than its preStop pause: `services.{}.request_time` is not \
+             declared",
+            service.name
+        ));
+    }
     if setup.pause.is_zero() {
         facts.assume("a pod that is told to stop refuses new requests at once: it has no preStop pause");
     }
@@ -190,16 +197,7 @@ fn setup(service: &Service, workload: &Workload, facts: &mut Evidence) -> Setup 
             .as_ref()
             .map(|time| facts.input("a replica can serve after", time)),
         probed: ready.is_some() || main.is_some_and(|c| c.startup.is_some()),
-        readiness: (
-            ready
-                .and_then(|p| p.initial_delay.as_ref())
-                .map_or(Duration::ZERO, |delay| delay.value),
-            ready.map_or(Duration::ZERO, |p| {
-                p.period.as_ref().map_or(Duration::from_secs(10), |period| {
-                    facts.input("readiness is checked every", period)
-                })
-            }),
-        ),
+        readiness: ready.map_or((Duration::ZERO, Duration::ZERO), |probe| readiness(probe, facts)),
         pause,
         grace: facts.input_or(
             "killed after",
@@ -223,6 +221,23 @@ fn setup(service: &Service, workload: &Workload, facts: &mut Evidence) -> Setup 
             .as_ref()
             .map(|each| facts.input("connections of a replica", each)),
     }
+}
+
+/// When the first check of readiness is, and the time between two.
+fn readiness(probe: &Probe, facts: &mut Evidence) -> (Duration, Duration) {
+    let first = facts.input_or(
+        "readiness is checked after",
+        probe.initial_delay.as_ref(),
+        Duration::ZERO,
+        "initialDelaySeconds is 0, Kubernetes' default",
+    );
+    let period = facts.input_or(
+        "readiness is checked every",
+        probe.period.as_ref(),
+        Duration::from_secs(10),
+        "periodSeconds is 10 s, Kubernetes' default",
+    );
+    (first, period)
 }
 
 /// The container that serves: the only one, or the one with the service's name.
