@@ -49,6 +49,7 @@ fuzz_target!(|bytes: &[u8]| {
         width: 100,
         brief: false,
         verbose: true,
+        docs: None,
     };
     text::render(&report, &platform, &platform.redactor(), style);
 });
