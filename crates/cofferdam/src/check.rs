@@ -5,7 +5,7 @@ use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::output::{self, Color};
 use clap::ValueEnum;
 use cofferdam_audit::report::{json, scope, text};
-use cofferdam_audit::{Options, Severity, audit, rules, severity_of};
+use cofferdam_audit::{Options, RuleSet, Severity, audit_with, severity_of};
 use cofferdam_model::Platform;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -94,10 +94,9 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
 }
 
 fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
-    for rule in &args.rule {
-        if rules::find(rule).is_none() {
-            return Err(crate::explain::unknown_rule(rule));
-        }
+    let rules = RuleSet::built_in();
+    if let Some(unknown) = args.rule.iter().find(|id| rules.find(id).is_none()) {
+        return Err(rules.unknown(unknown));
     }
     let progress = progress(&args.paths);
     let platform =
@@ -115,7 +114,7 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
         all: args.all,
         today: Some(jiff::Zoned::now().date()),
     };
-    let report = audit(&platform, &options);
+    let report = audit_with(&platform, &rules, &options);
     let nothing = report.is_nothing(&platform);
     let rehearsals = if args.simulate {
         let wanted = crate::simulate::Wanted {

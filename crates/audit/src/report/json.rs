@@ -3,7 +3,7 @@
 
 use super::{deployed, page_of};
 use crate::engine::{Report, severity_of};
-use crate::finding::{Finding, Severity, Unjudged};
+use crate::finding::{Finding, Severity, Subject, Unjudged};
 use cofferdam_model::{Platform, Span};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -67,7 +67,7 @@ struct JsonFinding<'a> {
     confidence: &'static str,
     environments: BTreeSet<&'a str>,
     subject: &'a str,
-    subjects: &'a [String],
+    subjects: Vec<&'a str>,
     apart: Option<&'static str>,
     title: &'a str,
     explanation: &'a str,
@@ -220,15 +220,15 @@ fn position(platform: &Platform, file: u32, offset: u32) -> JsonPosition {
 
 fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
     JsonFinding {
-        rule: finding.rule,
+        rule: &finding.rule,
         severity: severity_of(finding).name(),
         confidence: finding.confidence.name(),
         environments: (finding.environments.iter())
             .chain(finding.elsewhere.iter().map(|(_, name)| name))
             .map(String::as_str)
             .collect(),
-        subject: &finding.subject,
-        subjects: &finding.subjects,
+        subject: finding.subject.as_str(),
+        subjects: finding.subjects.iter().map(Subject::as_str).collect(),
         apart: finding.apart.map(cofferdam_model::Apart::name),
         title: &finding.title,
         explanation: &finding.explanation,
@@ -263,13 +263,13 @@ fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
             }))
             .collect(),
         remedy: &finding.remedy,
-        url: page_of(finding.rule),
+        url: page_of(&finding.rule),
     }
 }
 
 fn unjudged(one: &Unjudged) -> JsonUnjudged<'_> {
     JsonUnjudged {
-        rule: one.rule,
+        rule: &one.rule,
         environments: &one.environments,
         subject: &one.subject,
         needs: &one.needs,

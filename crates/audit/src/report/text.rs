@@ -100,7 +100,7 @@ fn one(
     let (snippets, columns) = snippets(&finding.locations, platform, redaction);
     let mut group: Group<'_> = level(severity_of(finding))
         .primary_title(finding.title.as_str())
-        .id(finding.rule)
+        .id(finding.rule.as_str())
         .elements(snippets);
     let mut note = |name: &'static str, text: &str| {
         if !text.is_empty() {
@@ -132,7 +132,7 @@ fn one(
         "page",
         &format!(
             "{} (or: cofferdam explain {})",
-            page_of(finding.rule),
+            page_of(&finding.rule),
             finding.rule
         ),
     );
@@ -363,7 +363,7 @@ mod tests {
             .figure("deficit", 1003.0, "connections")
             .assume("max_connections is 1,000")
             .remedy("Lower the pool.");
-        finding.rule = "database-connection-exhaustion";
+        finding.rule = crate::RuleId::new("database-connection-exhaustion");
         finding.severity = Some(Severity::Critical);
         finding
     }

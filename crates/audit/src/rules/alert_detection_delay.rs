@@ -2,23 +2,25 @@
 
 use super::detection::{self, Detection};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::alerts::{Alert, Timing};
 use cofferdam_model::units::{show_duration, show_number};
 use cofferdam_model::{Fact, ServiceId};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "alert-detection-delay",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("alert-detection-delay"),
     group: Group::Alerts,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "an alert pages too late because of its product's timing, and part of the error budget is gone by then",
+    summary: Cow::Borrowed("an alert pages too late because of its product's timing, and part of the error budget is gone by then"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/alert-detection-delay.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/alert-detection-delay.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The target if none is declared.

@@ -2,20 +2,22 @@
 
 use super::common::count;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Fact;
 use cofferdam_model::workload::Completeness;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "autoscaler-cannot-scale",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("autoscaler-cannot-scale"),
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "an autoscaler's maximum is not above its minimum",
+    summary: Cow::Borrowed("an autoscaler's maximum is not above its minimum"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/autoscaler-cannot-scale.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/autoscaler-cannot-scale.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {

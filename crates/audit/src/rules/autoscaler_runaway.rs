@@ -2,24 +2,26 @@
 //! alerted.
 
 use super::{common, detection};
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::alerts::Alert;
 use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
 use cofferdam_model::units::{show_duration, show_number};
 use cofferdam_model::workload::Amount;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "autoscaler-runaway",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("autoscaler-runaway"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "an autoscaler reaches its maximum, at least ten times its minimum, before anyone is alerted",
+    summary: Cow::Borrowed("an autoscaler reaches its maximum, at least ten times its minimum, before anyone is alerted"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/autoscaler-runaway.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/autoscaler-runaway.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The smallest growth that is reported. Below it, the maximum is the ordinary peak.
@@ -184,7 +186,7 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
         ));
     }
     let mut finding = Finding::new(
-        format!("autoscaler {}", autoscaler.name),
+        Subject::named("autoscaler", &autoscaler.name),
         format!(
             "{}: from {least} to {reached} replicas in {}, {} before the first alert on it pages",
             autoscaler.name,

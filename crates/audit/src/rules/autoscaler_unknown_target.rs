@@ -1,20 +1,22 @@
 //! An autoscaler whose target does not exist does nothing, and only its status shows it.
 
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::delivery::DanglingKind;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "autoscaler-unknown-target",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("autoscaler-unknown-target"),
     group: Group::Scaling,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "an autoscaler scales a workload that is not declared",
+    summary: Cow::Borrowed("an autoscaler scales a workload that is not declared"),
     absences: &[Absence::Workload],
-    page: include_str!("../../../../docs/rules/autoscaler-unknown-target.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/autoscaler-unknown-target.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {

@@ -1,22 +1,24 @@
 //! Replicas that each cache routing or flags themselves disagree until their entries expire.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::cells::{LocalCache, LocalCacheKind};
 use cofferdam_model::units::show_duration;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "cache-divergence",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("cache-divergence"),
     group: Group::Cells,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "each replica caches routing or flags itself and nothing invalidates the entries: replicas disagree",
+    summary: Cow::Borrowed("each replica caches routing or flags itself and nothing invalidates the entries: replicas disagree"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/cache-divergence.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/cache-divergence.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -98,7 +100,7 @@ fn report(owner: &str, caches: &[&LocalCache], out: &mut Verdicts) {
     // Code that was not read may remove entries.
     evidence.likely();
     let mut finding = Finding::new(
-        format!("caches of {owner}"),
+        Subject::of("caches", &owner),
         format!("{owner}: replicas may disagree {how_long}"),
     )
     .explain(format!(

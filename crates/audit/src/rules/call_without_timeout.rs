@@ -1,22 +1,24 @@
 //! A call without a timeout can hold its worker forever.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::calls::{Call, TimeoutSetting};
 use cofferdam_model::workload::Lifecycle;
 use cofferdam_model::{Owner, Span};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "call-without-timeout",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("call-without-timeout"),
     group: Group::Database,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "an outgoing call or client has no timeout",
+    summary: Cow::Borrowed("an outgoing call or client has no timeout"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/call-without-timeout.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/call-without-timeout.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Calls as written, with their places.
@@ -72,7 +74,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(
             Finding::new(
-                format!("calls of {owner}"),
+                Subject::of("calls", &owner),
                 format!("{owner}: {shown}{more} may wait forever"),
             )
             .explain(consequence)

@@ -3,19 +3,20 @@
 use super::dangling_effects::{asks_nothing, selects_nothing};
 use super::pods;
 use crate::finding::{Finding, Severity, sentence};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::{Absence, Environment};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "dangling-reference",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("dangling-reference"),
     group: Group::Delivery,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a file, config map, secret, service account, port, patch target or variable is referenced and \
-        does not exist",
+    summary: Cow::Borrowed("a file, config map, secret, service account, port, patch target or variable is referenced and \
+        does not exist"),
     absences: &[
         Absence::File,
         Absence::ConfigMap,
@@ -26,8 +27,9 @@ pub const RULE: Rule = Rule {
         Absence::Claim,
         Absence::Terraform,
     ],
-    page: include_str!("../../../../docs/rules/dangling-reference.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/dangling-reference.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The kind of the referenced object, the consequence when it does not exist, and the severity.
@@ -364,7 +366,7 @@ fn report(
     finding.absence = claims(dangling);
     if dangling.kind == DanglingKind::Selector {
         // Overlays add labels of their own to one selector: the line is the cause, not the labels.
-        finding = finding.cause("selects nothing");
+        finding = finding.cause("selects nothing").alike();
     }
     if let Some(span) = dangling.name.span() {
         finding = finding.at(span, "does not exist");

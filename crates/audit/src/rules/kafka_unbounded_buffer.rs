@@ -2,18 +2,20 @@
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "kafka-unbounded-buffer",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("kafka-unbounded-buffer"),
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a consumer's queue in memory has no bound: when work is slow it grows until the process is killed",
+    summary: Cow::Borrowed("a consumer's queue in memory has no bound: when work is slow it grows until the process is killed"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/kafka-unbounded-buffer.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-unbounded-buffer.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {

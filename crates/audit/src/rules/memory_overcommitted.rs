@@ -4,21 +4,23 @@
 use super::image_pull_stale::is_kubelets;
 use super::{pods, reach};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Bytes;
 use cofferdam_model::workload::{Container, Lifecycle, Workload};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "memory-overcommitted",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("memory-overcommitted"),
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "a container may use more memory than is reserved for it: under pressure its pod is evicted first",
+    summary: Cow::Borrowed("a container may use more memory than is reserved for it: under pressure its pod is evicted first"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/memory-overcommitted.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/memory-overcommitted.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The number of workloads that a finding shows.
@@ -112,7 +114,7 @@ fn finding(pods: &[Pod<'_>]) -> Finding {
         }
     }
     let finding = Finding::new(subject, title)
-        .cause("may use more than is reserved")
+        .cause("may use more than is reserved").alike()
         .explain(
             "The scheduler fills nodes by requests. When several pods use more than was reserved at the \
             same time, the node runs out of memory. The kubelet first evicts the pods that use more than \

@@ -2,21 +2,23 @@
 
 use super::{egress_any_address, pods, reach};
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::network::{Policies, PolicyRule};
 use cofferdam_model::workload::{Completeness, Workload};
 use cofferdam_model::{Absence, Span};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "metadata-reachable",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("metadata-reachable"),
     group: Group::Network,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "pods can reach the cloud's metadata service and with it the node's credentials",
+    summary: Cow::Borrowed("pods can reach the cloud's metadata service and with it the node's credentials"),
     absences: &[Absence::NetworkPolicy],
-    page: include_str!("../../../../docs/rules/metadata-reachable.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/metadata-reachable.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -95,7 +97,7 @@ fn opening(rule: &PolicyRule) -> Option<Span> {
 
 fn base(subject: String, title: String) -> Finding {
     Finding::new(subject, title)
-        .cause("can be reached")
+        .cause("can be reached").alike()
         .explain(
             "A request that an attacker makes a pod send (by a forged URL, or from a shell in it) gets \
             the credentials of the node, and with them all the node's permissions. A selector of namespaces \

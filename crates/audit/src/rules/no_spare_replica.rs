@@ -3,19 +3,21 @@
 use super::disruption_budget_missing::is_kubernetes;
 use super::{pods, stores};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::workload::Workload;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "no-spare-replica",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("no-spare-replica"),
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "a service runs two replicas: while one is down, one fault is an outage",
+    summary: Cow::Borrowed("a service runs two replicas: while one is down, one fault is an outage"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/no-spare-replica.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/no-spare-replica.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {

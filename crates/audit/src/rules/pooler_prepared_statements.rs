@@ -2,19 +2,21 @@
 //! prepared on it stays on it.
 
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::database::{Pool, PoolTarget, Pooler};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "pooler-prepared-statements",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("pooler-prepared-statements"),
     group: Group::Database,
     severity: Severity::Critical,
     fix: Fix::Automatic,
-    summary: "a driver that prepares statements uses transaction pooling that does not keep them",
+    summary: Cow::Borrowed("a driver that prepares statements uses transaction pooling that does not keep them"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/pooler-prepared-statements.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/pooler-prepared-statements.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Drivers that prepare statements automatically, and how to stop them.

@@ -2,21 +2,23 @@
 
 use super::common;
 use super::secret_shared::static_name;
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::secrets::{SecretKind, SecretUse};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "secret-no-expiry",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("secret-no-expiry"),
     group: Group::Secrets,
     severity: Severity::Medium,
     fix: Fix::Advice,
-    summary: "a static credential without rotation",
+    summary: Cow::Borrowed("a static credential without rotation"),
     absences: &[Absence::Secret],
-    page: include_str!("../../../../docs/rules/secret-no-expiry.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/secret-no-expiry.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -39,7 +41,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         let is_token = uses.iter().any(|u| u.kind == SecretKind::VaultToken);
         let mut finding = Finding::new(
-            format!("secret {shown}"),
+            Subject::named("secret", &shown),
             format!("nothing here rotates the secret {shown}"),
         )
         .severity(if is_token { Severity::Medium } else { Severity::Low })

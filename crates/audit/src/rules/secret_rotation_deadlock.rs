@@ -4,20 +4,22 @@
 use super::common;
 use super::secret_in_environment::join;
 use super::secret_shared::static_name;
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "secret-rotation-deadlock",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("secret-rotation-deadlock"),
     group: Group::Secrets,
     severity: Severity::Medium,
     fix: Fix::Advice,
-    summary: "changing a secret needs a restart, and during the restart old and new pods need different values",
+    summary: Cow::Borrowed("changing a secret needs a restart, and during the restart old and new pods need different values"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/secret-rotation-deadlock.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/secret-rotation-deadlock.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -57,7 +59,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         names.sort();
         names.dedup();
         let mut finding = Finding::new(
-            format!("secret {shown}"),
+            Subject::named("secret", &shown),
             format!("{shown} cannot be changed without an outage of {}", join(&names)),
         )
         .explain(

@@ -1,22 +1,24 @@
 //! A caller that gives up before the call inside it can answer never sees the answer.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::calls::{Deadline, DeadlineRole};
 use cofferdam_model::units::show_duration;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "timeout-inversion",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("timeout-inversion"),
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a timeout is shorter than the timeouts inside it: the caller gives up before the answer can come",
+    summary: Cow::Borrowed("a timeout is shorter than the timeouts inside it: the caller gives up before the answer can come"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/timeout-inversion.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/timeout-inversion.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -132,7 +134,7 @@ fn report(owner: &str, outer: &Deadline, inner: &[&Deadline], out: &mut Verdicts
             )
         };
     out.report(
-        Finding::new(format!("timeouts of {owner}"), title)
+        Finding::new(Subject::of("timeouts", &owner), title)
             .explain(format!(
                 "Innermost first: {}; then {} {}. The outer wait ends while the inner one still runs. The \
                  work continues although nobody needs its result, keeps its connection, and a retry starts \
