@@ -275,6 +275,7 @@ pub fn audit_with(platform: &Platform, rules: &RuleSet<'_>, options: &Options) -
             .as_ref()
             .and_then(|s| Severity::parse(&s.value))
     });
+    identity::show_namespaces(&mut kept);
     kept.par_sort_by_cached_key(|f| order(f, platform, rules));
     identity::assign(&mut kept, platform);
     let (mut kept, mut apart): (Vec<Finding>, Vec<Finding>) =

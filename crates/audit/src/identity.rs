@@ -7,7 +7,7 @@
 //! many environments are added. One that holds only in stages before production has the stage nearest to production in it:
 //! a finding that was known in staging is a new one when it reaches production.
 
-use crate::finding::{Cause, Finding, Fingerprint, Subject};
+use crate::finding::{Cause, Finding, Fingerprint, RuleId, Subject};
 use crate::rules::common::is_production_like;
 use cofferdam_model::Platform;
 use cofferdam_syntax::environment;
@@ -15,15 +15,62 @@ use cofferdam_syntax::hash::HashMap;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+/// Shows the namespaces of subjects that would look the same without them.
+pub(crate) fn show_namespaces(findings: &mut [Finding]) {
+    let mut alike: HashMap<(RuleId, String), Vec<usize>> = HashMap::default();
+    for (at, finding) in findings.iter().enumerate() {
+        if finding.subject.hides_namespace() {
+            let shown = finding.subject.as_str().to_owned();
+            alike.entry((finding.rule.clone(), shown)).or_default().push(at);
+        }
+    }
+    for all in alike.into_values() {
+        let first = findings[all[0]].subject.clone();
+        if all.iter().all(|at| findings[*at].subject == first) {
+            continue;
+        }
+        for at in all {
+            let finding = &mut findings[at];
+            let Some(namespace) = finding.subject.namespace() else {
+                continue;
+            };
+            finding.title = format!("{} (in {namespace})", finding.title);
+            let shown = finding.subject.with_namespace();
+            if let [only] = finding.subjects.as_mut_slice() {
+                *only = shown.clone();
+            }
+            finding.subject = shown;
+        }
+    }
+}
+
 /// Gives every finding of a report its fingerprint. No two have the same.
 pub(crate) fn assign(findings: &mut [Finding], platform: &Platform) {
-    findings.par_iter_mut().for_each(|finding| finding.fingerprint = of(finding, platform, &[]));
+    findings
+        .par_iter_mut()
+        .for_each(|finding| finding.fingerprint = of(finding, platform, &[]));
     let mut twins: HashMap<Fingerprint, Vec<usize>> = HashMap::default();
     for (at, finding) in findings.iter().enumerate() {
         twins.entry(finding.fingerprint).or_default().push(at);
     }
     for mut twins in twins.into_values().filter(|twins| twins.len() > 1) {
-        if std::env::var_os("TWINS").is_some() { for t in &twins { let f=&findings[*t]; eprintln!("TWIN {} | {} | {:?} | {} | {:?} | {:?}", f.rule, f.subject, f.cause, f.title, f.environments, f.locations.first().map(|l| (platform.sources.path(l.span.file), l.span.start))); } eprintln!("TWIN --"); }
+        if std::env::var_os("TWINS").is_some() {
+            for t in &twins {
+                let f = &findings[*t];
+                eprintln!(
+                    "TWIN {} | {} | {:?} | {} | {:?} | {:?}",
+                    f.rule,
+                    f.subject,
+                    f.cause,
+                    f.title,
+                    f.environments,
+                    f.locations
+                        .first()
+                        .map(|l| (platform.sources.path(l.span.file), l.span.start))
+                );
+            }
+            eprintln!("TWIN --");
+        }
         tell_apart(&mut twins, findings, platform);
     }
 }
@@ -39,7 +86,11 @@ fn tell_apart(twins: &mut [usize], findings: &mut [Finding], platform: &Platform
     let mut number = 0_u32;
     for (at, index) in twins.iter().enumerate() {
         let path = path(&findings[*index]).unwrap_or_default();
-        number = if before.as_ref() == Some(&path) { number + 1 } else { 0 };
+        number = if before.as_ref() == Some(&path) {
+            number + 1
+        } else {
+            0
+        };
         if at > 0 {
             let more = [path.as_str(), &number.to_string()];
             findings[*index].fingerprint = of(&findings[*index], platform, &more);

@@ -61,7 +61,9 @@ fn said(finding: &Finding) -> Said {
     let statement = || {
         let title = finding.title.as_str();
         let is_in_namespace = finding.subject.namespace().is_some();
-        let rest = title.strip_prefix(finding.subject.as_str()).filter(|_| is_in_namespace);
+        let rest = title
+            .strip_prefix(finding.subject.as_str())
+            .filter(|_| is_in_namespace);
         rest.unwrap_or(title).to_owned()
     };
     (finding.cause.clone(), (!finding.alike).then(statement))
@@ -298,6 +300,7 @@ fn of_one_line(all: Vec<Finding>, sources: &SourceMap) -> Vec<Finding> {
     for finding in &mut joined {
         finding.environments.sort();
         finding.elsewhere.sort();
+        show_namespaces(finding);
         name_others(finding);
     }
     joined
@@ -357,7 +360,13 @@ fn of_one_directory<'a>(all: Vec<Finding>, path: impl Fn(FileId) -> &'a Path) ->
             joined.push(finding);
             continue;
         };
-        let kind = finding.subject.as_str().split(' ').next().unwrap_or_default().to_owned();
+        let kind = finding
+            .subject
+            .as_str()
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let said = said_of_any(&finding);
         match index.entry((finding.project, directory, kind, finding.severity, said)) {
             Entry::Occupied(known) => absorb(&mut joined[*known.get()], finding),
@@ -429,6 +438,24 @@ fn by_line(all: Vec<Finding>, keys: Vec<Option<LineKey>>) -> Vec<Finding> {
     }
     joined.iter_mut().for_each(name_once);
     joined
+}
+
+/// Shows the namespaces of subjects that would look the same without them.
+fn show_namespaces(finding: &mut Finding) {
+    if finding.subjects.len() < 2 {
+        return;
+    }
+    let mut seen = HashSet::default();
+    if finding
+        .subjects
+        .iter()
+        .all(|subject| seen.insert(subject.as_str()))
+    {
+        return;
+    }
+    for subject in std::iter::once(&mut finding.subject).chain(&mut finding.subjects) {
+        *subject = subject.with_namespace();
+    }
 }
 
 /// Names the other subjects of the finding: their number and the first three.

@@ -2,8 +2,8 @@
 
 use crate::rule::{Rule, RuleId};
 use crate::rules;
-use cofferdam_model::overlay::{Overlay, RuleSettings};
 use cofferdam_model::Span;
+use cofferdam_model::overlay::{Overlay, RuleSettings};
 use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::nearest::nearest;
 
@@ -95,7 +95,10 @@ impl<'r> RuleSet<'r> {
         nearest(id, ids()).or_else(|| {
             let parts = id.split('-').count();
             let beginning = |id: &'r str| {
-                let end = id.match_indices('-').nth(parts - 1).map_or(id.len(), |(at, _)| at);
+                let end = id
+                    .match_indices('-')
+                    .nth(parts - 1)
+                    .map_or(id.len(), |(at, _)| at);
                 (end < id.len()).then(|| &id[..end])
             };
             let beginnings = || ids().filter_map(beginning);
@@ -110,15 +113,23 @@ impl<'r> RuleSet<'r> {
     /// The error for a rule that is not in this set.
     #[must_use]
     pub fn unknown(&self, id: &str) -> String {
-        let near = self.nearest(id).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+        let near = self
+            .nearest(id)
+            .map_or_else(String::new, |near| format!("did you mean `{near}`? "));
         format!("there is no rule `{id}`; {near}`cofferdam rules` lists them all")
     }
 
     /// What is wrong in the overlay: rules that do not exist, settings that a rule does not have, values of another type.
     #[must_use]
     pub fn problems(&self, overlay: &Overlay) -> Vec<SettingProblem> {
-        let settings = overlay.rules.iter().map(|(id, said)| (Some(id.as_str()), said.span));
-        let ignores = overlay.ignores.iter().map(|ignore| (ignore.rule.as_deref(), Some(ignore.span)));
+        let settings = overlay
+            .rules
+            .iter()
+            .map(|(id, said)| (Some(id.as_str()), said.span));
+        let ignores = overlay
+            .ignores
+            .iter()
+            .map(|ignore| (ignore.rule.as_deref(), Some(ignore.span)));
         let unknown = settings.chain(ignores).filter_map(|(id, span)| {
             let id = id.filter(|id| self.find(id).is_none())?;
             span.map(|span| SettingProblem {
@@ -126,8 +137,13 @@ impl<'r> RuleSet<'r> {
                 message: self.unknown(id),
             })
         });
-        let known = overlay.rules.iter().filter_map(|(id, said)| Some((self.find(id)?, said)));
-        unknown.chain(known.flat_map(|(rule, said)| wrong(rule, said))).collect()
+        let known = overlay
+            .rules
+            .iter()
+            .filter_map(|(id, said)| Some((self.find(id)?, said)));
+        unknown
+            .chain(known.flat_map(|(rule, said)| wrong(rule, said)))
+            .collect()
     }
 }
 
@@ -142,7 +158,10 @@ fn wrong(rule: &Rule, said: &RuleSettings) -> Vec<SettingProblem> {
             None => {
                 let own = rule.settings.iter().map(|own| format!(", `{}`", own.name));
                 let own: String = own.collect();
-                format!("the rule {} has no setting `{name}`; it has `enabled`, `severity`{own}", rule.id)
+                format!(
+                    "the rule {} has no setting `{name}`; it has `enabled`, `severity`{own}",
+                    rule.id
+                )
             }
         };
         Some(SettingProblem {

@@ -62,7 +62,9 @@ fn short(length: usize) -> u32 {
 
 impl Inner {
     fn part(&self, part: Part) -> &str {
-        self.text.get(part.start as usize..part.end as usize).unwrap_or_default()
+        self.text
+            .get(part.start as usize..part.end as usize)
+            .unwrap_or_default()
     }
 }
 
@@ -143,7 +145,9 @@ impl Subject {
     pub fn shown(&self, shown: &str) -> Subject {
         let other = Subject::shown_as(self.kind(), self.name(), shown).in_namespace(self.namespace());
         match self.0.namespace {
-            Some(namespace) => other.with_bare(namespace.bare.start - namespace.whole.start, namespace.bare.len()),
+            Some(namespace) => {
+                other.with_bare(namespace.bare.start - namespace.whole.start, namespace.bare.len())
+            }
             None => other,
         }
     }
@@ -204,6 +208,20 @@ impl Subject {
     #[must_use]
     pub fn bare_namespace(&self) -> Option<&str> {
         self.0.namespace.map(|namespace| self.0.part(namespace.bare))
+    }
+
+    /// The same thing with its namespace in the text, if it is known.
+    pub(crate) fn with_namespace(&self) -> Subject {
+        match self.namespace().filter(|_| self.hides_namespace()) {
+            Some(namespace) => self.shown(&format!("{self} of {namespace}")),
+            None => self.clone(),
+        }
+    }
+
+    /// Whether it has a namespace that the text does not show.
+    pub(crate) fn hides_namespace(&self) -> bool {
+        let namespace = self.namespace();
+        namespace.is_some_and(|namespace| !namespace.is_empty() && !self.as_str().contains(namespace))
     }
 
     fn key(&self) -> (&str, Option<&str>, &str) {
@@ -284,7 +302,10 @@ impl Subject {
             let slash = start + short(at);
             let whole = Part { start, end: slash };
             inner.namespace = Some(Namespace { whole, bare: whole });
-            inner.name = Part { start: slash + 1, end };
+            inner.name = Part {
+                start: slash + 1,
+                end,
+            };
         }
         Subject(Arc::new(inner))
     }
@@ -361,7 +382,10 @@ mod tests {
             assert_eq!(of_id, text);
             assert_eq!(of_id, of_text);
             assert_eq!(of_id, Subject::named("Deployment", "web").in_namespace(namespace));
-            assert_eq!((of_id.kind(), of_id.namespace(), of_id.name()), ("Deployment", namespace, "web"));
+            assert_eq!(
+                (of_id.kind(), of_id.namespace(), of_id.name()),
+                ("Deployment", namespace, "web")
+            );
         }
         assert_ne!(Subject::from(&id(None)), Subject::from(&id(Some("default"))));
         assert_ne!(Subject::from(&id(Some("a"))), Subject::from(&id(Some("b"))));
@@ -370,17 +394,35 @@ mod tests {
     #[test]
     fn a_text_has_a_kind_a_namespace_and_a_name() {
         for (text, kind, namespace, name) in [
-            ("container api of Deployment shop/web", "container api of Deployment", Some("shop"), "web"),
-            ("Deployment shop/web container api", "Deployment", Some("shop"), "web container api"),
+            (
+                "container api of Deployment shop/web",
+                "container api of Deployment",
+                Some("shop"),
+                "web",
+            ),
+            (
+                "Deployment shop/web container api",
+                "Deployment",
+                Some("shop"),
+                "web container api",
+            ),
             ("secret shop/password", "secret", None, "shop/password"),
             ("k8s/web.yaml", "", None, "k8s/web.yaml"),
-            ("Chart charts/web/values.yaml", "Chart", None, "charts/web/values.yaml"),
+            (
+                "Chart charts/web/values.yaml",
+                "Chart",
+                None,
+                "charts/web/values.yaml",
+            ),
             ("topic orders", "topic", None, "orders"),
             ("thing", "", None, "thing"),
             ("", "", None, ""),
         ] {
             let subject = Subject::from(text);
-            assert_eq!((subject.kind(), subject.namespace(), subject.name()), (kind, namespace, name));
+            assert_eq!(
+                (subject.kind(), subject.namespace(), subject.name()),
+                (kind, namespace, name)
+            );
             assert_eq!(subject, text);
         }
     }
@@ -394,12 +436,23 @@ mod tests {
         };
         let (dev, prod) = (of("team-a-dev", "development"), of("team-a-prod", "production"));
         assert_eq!(dev, prod);
-        assert_eq!((dev.namespace(), dev.bare_namespace()), (Some("team-a-dev"), Some("team-a")));
+        assert_eq!(
+            (dev.namespace(), dev.bare_namespace()),
+            (Some("team-a-dev"), Some("team-a"))
+        );
         assert_eq!(dev, "autoscaler web");
         assert_eq!(of("staging", "staging"), of("production", "production"));
         assert_ne!(of("team-a-dev", "development"), of("team-b-prod", "production"));
-        assert_ne!(of("team-a-dev", "production"), of("team-a", "production"), "no word of production");
-        assert_ne!(of("team-a-dev", "default"), of("team-a-prod", "default"), "one environment has both");
+        assert_ne!(
+            of("team-a-dev", "production"),
+            of("team-a", "production"),
+            "no word of production"
+        );
+        assert_ne!(
+            of("team-a-dev", "default"),
+            of("team-a-prod", "default"),
+            "one environment has both"
+        );
     }
 
     #[test]

@@ -107,8 +107,9 @@ impl<'a> Suppressions<'a> {
         let overlay = (self.overlay.iter())
             .filter(|a| !is_used(&a.used))
             .map(|a| a.ignore.span);
-        let does_something =
-            |s: &Suppression| !s.reason.is_empty() && s.rules.iter().any(|rule| self.rules.find(rule).is_some());
+        let does_something = |s: &Suppression| {
+            !s.reason.is_empty() && s.rules.iter().any(|rule| self.rules.find(rule).is_some())
+        };
         let comments = (platform.suppressions.iter())
             .zip(&self.used_comments)
             .filter(|(s, used)| !is_used(used) && does_something(s))

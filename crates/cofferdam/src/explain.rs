@@ -62,7 +62,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
 fn page(rule: &Rule) -> String {
     let mut page = rule.page.to_string();
     if !rule.settings.is_empty() {
-        let _ = write!(page, "\n## Settings\n\nIn `cofferdam.yaml`, under `rules.{}`:\n\n", rule.id);
+        let _ = write!(
+            page,
+            "\n## Settings\n\nIn `cofferdam.yaml`, under `rules.{}`:\n\n",
+            rule.id
+        );
     }
     for setting in rule.settings {
         let _ = writeln!(

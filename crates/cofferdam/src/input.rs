@@ -1,8 +1,8 @@
 //! The input of `check`, `simulate` and `init`: paths, standard input, an overlay.
 
 use crate::output::{self, Color};
-use cofferdam_audit::report::text;
 use cofferdam_audit::RuleSet;
+use cofferdam_audit::report::text;
 use cofferdam_ingest::Input;
 use cofferdam_model::units::count;
 use cofferdam_model::{Environment, Platform, UnreadableFile};
@@ -133,7 +133,9 @@ fn overlay_problems(platform: &Platform) -> Vec<UnreadableFile> {
         span: problem.span,
         message: problem.message,
     });
-    (platform.reading.overlay_problems.iter().cloned()).chain(of_rules).collect()
+    (platform.reading.overlay_problems.iter().cloned())
+        .chain(of_rules)
+        .collect()
 }
 
 /// The environments that count: those of the platform, and with `all` those of separate places.

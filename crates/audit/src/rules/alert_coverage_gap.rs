@@ -16,7 +16,9 @@ pub static RULE: Rule = Rule {
     group: Group::Alerts,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: Cow::Borrowed("a dependency, or a failure that these files make possible, is watched by no alert"),
+    summary: Cow::Borrowed(
+        "a dependency, or a failure that these files make possible, is watched by no alert",
+    ),
     absences: &[Absence::Alert],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/alert-coverage-gap.md")),

@@ -1,7 +1,7 @@
 //! How much of the error budget an outage uses before anyone is alerted.
 
 use super::detection::{self, Detection};
-use crate::finding::{Evidence, Finding, Severity};
+use crate::finding::{Evidence, Finding, Severity, Subject};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::alerts::{Alert, Timing};
 use cofferdam_model::units::{show_duration, show_number};
@@ -16,7 +16,9 @@ pub static RULE: Rule = Rule {
     group: Group::Alerts,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: Cow::Borrowed("an alert pages too late because of its product's timing, and part of the error budget is gone by then"),
+    summary: Cow::Borrowed(
+        "an alert pages too late because of its product's timing, and part of the error budget is gone by then",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/alert-detection-delay.md")),
@@ -173,10 +175,12 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
             names.push(&alert.name.value);
         }
     }
-    let subject = match names.as_slice() {
+    let shown = match names.as_slice() {
         [one] => format!("alert {one}"),
         all => format!("{} alerts ({})", all.len(), detection.words),
     };
+    // The words have the figures of the alerts; the first of their names stays.
+    let subject = Subject::shown_as("alert", names.iter().min().copied().unwrap_or_default(), &shown);
     let who = match names.as_slice() {
         [one] => format!("`{one}` pages"),
         [a, b] => format!("`{a}` and `{b}` page"),

@@ -91,6 +91,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 } else {
                     Severity::Medium
                 })
+                .cause(("signal", name))
                 .absent(Absence::MetricSource)
                 .explain(
                     "A query for something that does not exist returns no data. The alert never fires, \

@@ -1,5 +1,6 @@
 //! An autoscaler whose maximum equals its minimum never scales.
 
+use super::common;
 use super::common::count;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
@@ -69,7 +70,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             )
         };
         out.report(
-            Finding::new(format!("{} {}", autoscaler.format, autoscaler.name), title)
+            Finding::new(common::autoscaler(autoscaler, &autoscaler.format), title)
                 .severity(severity)
                 .explain(
                     "The number of replicas does not change under load, although the files suggest that \

@@ -20,7 +20,9 @@ pub static RULE: Rule = Rule {
     summary: Cow::Borrowed("every deploy overwrites an autoscaler's number of replicas with a fixed one"),
     absences: &[],
     settings: &[],
-    page: Cow::Borrowed(include_str!("../../../../docs/rules/autoscaler-fights-replicas.md")),
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/autoscaler-fights-replicas.md"
+    )),
     check: Check::BuiltIn(check),
 };
 

@@ -2,7 +2,7 @@
 //! alerted.
 
 use super::{common, detection};
-use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::alerts::Alert;
 use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
@@ -17,7 +17,9 @@ pub static RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("an autoscaler reaches its maximum, at least ten times its minimum, before anyone is alerted"),
+    summary: Cow::Borrowed(
+        "an autoscaler reaches its maximum, at least ten times its minimum, before anyone is alerted",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/autoscaler-runaway.md")),
@@ -186,7 +188,7 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
         ));
     }
     let mut finding = Finding::new(
-        Subject::named("autoscaler", &autoscaler.name),
+        common::autoscaler(autoscaler, "autoscaler"),
         format!(
             "{}: from {least} to {reached} replicas in {}, {} before the first alert on it pages",
             autoscaler.name,

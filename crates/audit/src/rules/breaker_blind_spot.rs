@@ -14,7 +14,9 @@ pub static RULE: Rule = Rule {
     group: Group::Cells,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("a partial failure never opens the breaker: users see errors while it stays closed"),
+    summary: Cow::Borrowed(
+        "a partial failure never opens the breaker: users see errors while it stays closed",
+    ),
     absences: &[],
     settings: &[PARTIAL_FAILURE],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/breaker-blind-spot.md")),

@@ -1,5 +1,6 @@
 //! A call without a timeout can hold its worker forever.
 
+use super::common;
 use crate::finding::{Evidence, Finding, Severity, Subject};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::calls::{Call, TimeoutSetting};
@@ -34,15 +35,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         workloads.any(|w| matches!(w.lifecycle, Lifecycle::Service | Lifecycle::Daemon))
     };
     // The calls of each owner, and whether it is a service that answers others.
-    let mut by_owner: BTreeMap<String, (bool, Calls<'_>)> = BTreeMap::new();
+    let mut by_owner: BTreeMap<(String, Option<&str>), (bool, Calls<'_>)> = BTreeMap::new();
     for call in cx.env.calls.iter().filter(|c| c.timeout == TimeoutSetting::Never) {
         by_owner
-            .entry(name(cx, call))
+            .entry((name(cx, call), common::namespace(cx.env, &call.owner)))
             .or_insert_with(|| (serves(&call.owner), Vec::new()))
             .1
             .push((&call.what, call.span));
     }
-    for (owner, (serves, calls)) in by_owner {
+    for ((owner, namespace), (serves, calls)) in by_owner {
         let consequence = match serves {
             true => {
                 "When the other side accepts the connection and never answers, the call never returns. Its worker is \
@@ -74,7 +75,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(
             Finding::new(
-                Subject::of("calls", &owner),
+                Subject::of("calls", &owner).in_namespace(namespace),
                 format!("{owner}: {shown}{more} may wait forever"),
             )
             .explain(consequence)

@@ -129,6 +129,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
             "Remove the CPU limit (keep the request), or run at most {} of them in this container.",
             cores.floor().max(1.0)
         ))
+        .cause(("container", container.name.as_str()))
         .figure("stall", stall, "ms")
         .figure("runs", runs, "ms")
         .figure("threads", threads, "threads")

@@ -14,8 +14,10 @@ pub static RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: Cow::Borrowed("the runs of a CronJob are removed by age as well as by number: a failed one may be gone before \
-        anyone looks at it"),
+    summary: Cow::Borrowed(
+        "the runs of a CronJob are removed by age as well as by number: a failed one may be gone before \
+        anyone looks at it",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/cronjob-history-cut.md")),

@@ -15,8 +15,10 @@ pub static RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("a file, config map, secret, service account, port, patch target or variable is referenced and \
-        does not exist"),
+    summary: Cow::Borrowed(
+        "a file, config map, secret, service account, port, patch target or variable is referenced and \
+        does not exist",
+    ),
     absences: &[
         Absence::File,
         Absence::ConfigMap,
@@ -265,6 +267,7 @@ fn report_module(subject: &str, names: &BTreeMap<&str, &Dangling>, out: &mut Ver
         .take(LISTED)
         .collect();
     let mut finding = Finding::new(subject, title)
+        .cause("names of Terraform")
         .severity(Severity::Medium)
         .likely()
         .absent(Absence::Terraform)
@@ -316,7 +319,7 @@ fn doubt(dangling: &Dangling, what: &str, env: &Environment) -> Option<String> {
 
 fn report(
     dangling: &Dangling,
-    (what, happens, severity): (&str, &str, Severity),
+    (what, happens, severity): (&'static str, &str, Severity),
     doubt: Option<String>,
     out: &mut Verdicts,
 ) {
@@ -364,10 +367,13 @@ fn report(
             None => sentence(&remedy(dangling)),
         });
     finding.absence = claims(dangling);
-    if dangling.kind == DanglingKind::Selector {
+    finding = match dangling.kind {
         // Overlays add labels of their own to one selector: the line is the cause, not the labels.
-        finding = finding.cause("selects nothing").alike();
-    }
+        DanglingKind::Selector => finding.cause("selects nothing").alike(),
+        // All files that one object names are one finding.
+        DanglingKind::File => finding.cause(what),
+        _ => finding.cause((what, name.as_str())),
+    };
     if let Some(span) = dangling.name.span() {
         finding = finding.at(span, "does not exist");
     }

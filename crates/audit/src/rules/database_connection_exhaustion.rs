@@ -18,7 +18,9 @@ pub static RULE: Rule = Rule {
     summary: Cow::Borrowed("replicas × pool at full scale need more connections than the database has"),
     absences: &[],
     settings: &[],
-    page: Cow::Borrowed(include_str!("../../../../docs/rules/database-connection-exhaustion.md")),
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/database-connection-exhaustion.md"
+    )),
     check: Check::BuiltIn(check),
 };
 

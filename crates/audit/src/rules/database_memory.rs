@@ -12,7 +12,9 @@ pub static RULE: Rule = Rule {
     group: Group::Database,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("shared_buffers and work_mem × connections exceed the memory of the database's tier"),
+    summary: Cow::Borrowed(
+        "shared_buffers and work_mem × connections exceed the memory of the database's tier",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/database-memory.md")),

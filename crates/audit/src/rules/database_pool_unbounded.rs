@@ -1,7 +1,7 @@
 //! A database pool without a size, or a wait without a timeout.
 
 use super::common;
-use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::database::{Pool, PoolTarget};
 use cofferdam_model::{Fact, Source};
@@ -75,7 +75,7 @@ fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
     };
     out.report(
         Finding::new(
-            Subject::of("database pool", &name),
+            common::of_owner(cx.env, "database pool", &pool.owner),
             match missing.as_slice() {
                 ["pool"] => format!("{name}: it connects to the database without a pool"),
                 ["pool", rest @ ..] => format!(

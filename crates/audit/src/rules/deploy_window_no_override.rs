@@ -16,10 +16,14 @@ pub static RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("deploy windows have no emergency override: the longest time in which no fix can be deployed"),
+    summary: Cow::Borrowed(
+        "deploy windows have no emergency override: the longest time in which no fix can be deployed",
+    ),
     absences: &[Absence::Delivery],
     settings: &[],
-    page: Cow::Borrowed(include_str!("../../../../docs/rules/deploy-window-no-override.md")),
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/deploy-window-no-override.md"
+    )),
     check: Check::BuiltIn(check),
 };
 

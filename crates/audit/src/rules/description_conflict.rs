@@ -257,6 +257,7 @@ fn report_rivals(cx: &Context<'_>, rivals: &[&Autoscaler], out: &mut Verdicts) {
             join(&names)
         ),
     )
+    .cause("several autoscalers")
     .explain(explanation)
     .remedy(remedy)
     .figure("autoscalers", rivals.len() as f64, "autoscalers");
@@ -330,6 +331,7 @@ fn lost<'a>(cx: &Context<'a>, reported: &BTreeSet<(&'a str, &'a str)>, out: &mut
                 join(&attributes)
             ),
         )
+        .cause("overridden")
         .severity(Severity::Low)
         .explain(
             "Both apply to the same environments, so one of them is not what runs. This check uses the \

@@ -20,7 +20,9 @@ pub static RULE: Rule = Rule {
     summary: Cow::Borrowed("several replicas have no disruption budget: a drain may evict them all at once"),
     absences: &[Absence::DisruptionBudget],
     settings: &[],
-    page: Cow::Borrowed(include_str!("../../../../docs/rules/disruption-budget-missing.md")),
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/disruption-budget-missing.md"
+    )),
     check: Check::BuiltIn(check),
 };
 

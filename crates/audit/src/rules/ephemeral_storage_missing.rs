@@ -16,7 +16,9 @@ pub static RULE: Rule = Rule {
     summary: Cow::Borrowed("a container may write to its node's disk without a limit"),
     absences: &[],
     settings: &[],
-    page: Cow::Borrowed(include_str!("../../../../docs/rules/ephemeral-storage-missing.md")),
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/ephemeral-storage-missing.md"
+    )),
     check: Check::BuiltIn(check),
 };
 

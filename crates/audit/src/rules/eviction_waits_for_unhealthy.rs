@@ -14,10 +14,14 @@ pub static RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: Cow::Borrowed("a disruption budget does not allow eviction of pods that are not ready: one can block a drain"),
+    summary: Cow::Borrowed(
+        "a disruption budget does not allow eviction of pods that are not ready: one can block a drain",
+    ),
     absences: &[],
     settings: &[],
-    page: Cow::Borrowed(include_str!("../../../../docs/rules/eviction-waits-for-unhealthy.md")),
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/eviction-waits-for-unhealthy.md"
+    )),
     check: Check::BuiltIn(check),
 };
 
@@ -49,7 +53,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     };
     // Environments have some budgets in common, and others of their own: it is one habit.
     let mut finding = Finding::new(Subject::all("disruption budgets"), title)
-        .cause("do not cover pods that are not ready").alike()
+        .cause("do not cover pods that are not ready")
+        .alike()
         .each()
         .explain(
             "By default a pod that runs and is not ready may be evicted only while enough other pods \

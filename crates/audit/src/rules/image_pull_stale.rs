@@ -82,6 +82,7 @@ fn finding(cx: &Context<'_>, workload: &Workload, container: &Container, stale: 
         workload.id, container.name, stale.tag
     );
     Finding::new(&workload.id, title)
+        .cause(("container", container.name.as_str()))
         .severity(common::severity_in(cx.env, Severity::Medium))
         .explain(
             "A node that has run the tag before starts its old copy, and a fresh node pulls the new \

@@ -16,7 +16,9 @@ pub static RULE: Rule = Rule {
     group: Group::Images,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("the admission policy admits images from a registry path that anyone may push to, or images run from elsewhere"),
+    summary: Cow::Borrowed(
+        "the admission policy admits images from a registry path that anyone may push to, or images run from elsewhere",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/image-untrusted-registry.md")),
@@ -55,6 +57,7 @@ fn open_paths(cx: &Context<'_>, out: &mut Verdicts) {
                                 policy.name, admitted.value
                             ),
                         )
+                        .cause(("images", admitted.value.as_str()))
                         .explain(
                             "The policy checks where an image comes from, not who made it: anyone who \
                             may push there may run anything in the cluster.",

@@ -3,7 +3,7 @@
 
 use super::common;
 use super::kafka_producer_durability::{acks_name, effective_acks};
-use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::kafka::{Acks, ProducerRole};
@@ -39,7 +39,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let name = cx.env.owner_name(&producer.owner);
         out.report(
             Finding::new(
-                Subject::of("dead letters", &name),
+                common::of_owner(cx.env, "dead letters", &producer.owner),
                 format!("{name}: dead letters are sent with acks={}, so the last copy of a failed message can be lost", acks_name(acks)),
             )
             .explain(

@@ -12,7 +12,9 @@ pub static RULE: Rule = Rule {
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("offsets are committed before the work is done: messages in memory are lost when the process dies"),
+    summary: Cow::Borrowed(
+        "offsets are committed before the work is done: messages in memory are lost when the process dies",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-offset-before-work.md")),

@@ -13,8 +13,10 @@ pub static RULE: Rule = Rule {
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("a full batch takes longer than max.poll.interval: the member is removed from its group and the \
-        batch repeated"),
+    summary: Cow::Borrowed(
+        "a full batch takes longer than max.poll.interval: the member is removed from its group and the \
+        batch repeated",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-poll-deadline.md")),

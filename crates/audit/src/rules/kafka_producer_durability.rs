@@ -1,7 +1,8 @@
 //! A producer that does not wait for the replicas loses messages that only the failed leader had.
 
+use super::common;
 use super::common::count;
-use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::kafka::{Acks, KafkaClient, Producer, ProducerRole};
 use cofferdam_model::units::{amount, show_number};
@@ -15,10 +16,14 @@ pub static RULE: Rule = Rule {
     group: Group::Kafka,
     severity: Severity::Critical,
     fix: Fix::Automatic,
-    summary: Cow::Borrowed("a producer can lose or duplicate messages: acks, idempotence, requests in flight, retries"),
+    summary: Cow::Borrowed(
+        "a producer can lose or duplicate messages: acks, idempotence, requests in flight, retries",
+    ),
     absences: &[],
     settings: &[],
-    page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-producer-durability.md")),
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/kafka-producer-durability.md"
+    )),
     check: Check::BuiltIn(check),
 };
 
@@ -106,7 +111,8 @@ fn judge(cx: &Context<'_>, producer: &Producer, out: &mut Verdicts) {
             problems.join("; ")
         );
         out.report(
-            Finding::new(Subject::of("producer", &name), title)
+            Finding::new(common::of_owner(cx.env, "producer", &producer.owner), title)
+                .cause("retries")
                 .severity(Severity::Medium)
                 .explain(
                     "Acknowledged messages are safe, but when a broker restarts the client retries, and \
@@ -261,7 +267,7 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
         explanation.push_str(&format!(" Besides, {problem}."));
     }
     let mut finding = Finding::new(
-        Subject::of("producer", &name),
+        common::of_owner(env, "producer", &producer.owner),
         format!("{name}: {headline} (acks={})", acks_name(acks)),
     )
     .explain(explanation)

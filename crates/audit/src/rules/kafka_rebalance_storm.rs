@@ -14,7 +14,9 @@ pub static RULE: Rule = Rule {
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("every deploy and scale-out stops the whole consumer group: eager assignor, no static membership"),
+    summary: Cow::Borrowed(
+        "every deploy and scale-out stops the whole consumer group: eager assignor, no static membership",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-rebalance-storm.md")),

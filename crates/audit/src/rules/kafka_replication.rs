@@ -13,7 +13,9 @@ pub static RULE: Rule = Rule {
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("a topic has too few copies, or a minimum in sync that loses data or stops writes with one broker down"),
+    summary: Cow::Borrowed(
+        "a topic has too few copies, or a minimum in sync that loses data or stops writes with one broker down",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-replication.md")),

@@ -30,6 +30,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             &dangling.subject,
             format!("{} names the topic `{topic}`, which nothing here declares", dangling.subject),
         )
+        .cause(("topic", topic.as_str()))
         .absent(Absence::Topic)
         .explain(format!(
             "If `{topic}` does not exist, a scaler reads no lag and never scales, an alert has no data and never fires, and a \

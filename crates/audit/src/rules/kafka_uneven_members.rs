@@ -13,7 +13,9 @@ pub static RULE: Rule = Rule {
     group: Group::Kafka,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("partitions are not a multiple of the group's members: the busiest member limits the group"),
+    summary: Cow::Borrowed(
+        "partitions are not a multiple of the group's members: the busiest member limits the group",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-uneven-members.md")),

@@ -12,7 +12,9 @@ pub static RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("configuration that Kubernetes, the provider or the image would refuse or silently ignore"),
+    summary: Cow::Borrowed(
+        "configuration that Kubernetes, the provider or the image would refuse or silently ignore",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/manifest-invalid.md")),
@@ -60,6 +62,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             &defect.subject,
             format!("{}{verb}: {}", defect.subject, defect.problem),
         )
+        .cause(("field", defect.path.as_str()))
         .severity(severity)
         .explain(what_happens)
         .at(defect.span, label)

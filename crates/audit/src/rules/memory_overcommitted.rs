@@ -16,7 +16,9 @@ pub static RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("a container may use more memory than is reserved for it: under pressure its pod is evicted first"),
+    summary: Cow::Borrowed(
+        "a container may use more memory than is reserved for it: under pressure its pod is evicted first",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/memory-overcommitted.md")),
@@ -114,7 +116,8 @@ fn finding(pods: &[Pod<'_>]) -> Finding {
         }
     }
     let finding = Finding::new(subject, title)
-        .cause("may use more than is reserved").alike()
+        .cause("may use more than is reserved")
+        .alike()
         .explain(
             "The scheduler fills nodes by requests. When several pods use more than was reserved at the \
             same time, the node runs out of memory. The kubelet first evicts the pods that use more than \

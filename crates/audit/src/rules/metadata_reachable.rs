@@ -97,7 +97,8 @@ fn opening(rule: &PolicyRule) -> Option<Span> {
 
 fn base(subject: String, title: String) -> Finding {
     Finding::new(subject, title)
-        .cause("can be reached").alike()
+        .cause("can be reached")
+        .alike()
         .explain(
             "A request that an attacker makes a pod send (by a forged URL, or from a shell in it) gets \
             the credentials of the node, and with them all the node's permissions. A selector of namespaces \

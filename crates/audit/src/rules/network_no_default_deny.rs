@@ -14,7 +14,9 @@ pub static RULE: Rule = Rule {
     group: Group::Network,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: Cow::Borrowed("no policy denies by default: unselected pods can talk to all others and be reached by all"),
+    summary: Cow::Borrowed(
+        "no policy denies by default: unselected pods can talk to all others and be reached by all",
+    ),
     absences: &[Absence::NetworkPolicy],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/network-no-default-deny.md")),
@@ -72,7 +74,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         "these files contain no network policy: every pod may be reached from every other".to_owned()
     };
     let mut finding = Finding::new(Subject::all("network policies"), title)
-        .cause("may be reached from everywhere").alike()
+        .cause("may be reached from everywhere")
+        .alike()
         .each()
         .severity(if kept { Severity::Medium } else { Severity::Low })
         .explain(match free {
@@ -117,7 +120,8 @@ fn sends_everywhere(open: &[&Workload]) -> Finding {
         ),
     )
     .severity(Severity::Low)
-    .cause("may send to everywhere").alike()
+    .cause("may send to everywhere")
+    .alike()
     .each()
     .explain(
         "The policies limit who may call these pods, but not which targets they may call. A pod \

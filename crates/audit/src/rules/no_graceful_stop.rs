@@ -55,6 +55,7 @@ fn pause_too_long(workload: &Workload, (pause, grace): (Duration, Duration), evi
             show_duration(grace)
         ),
     )
+    .cause("the pause is too long")
     .explain(
         "The grace period includes preStop. It ends before the process gets TERM, so that it then has 2 s at most \
             to end its work. With every deploy, scale-in and drain, requests that are still being answered are cut off.",
@@ -102,6 +103,7 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
                     show_duration(needs)
                 ),
             )
+            .cause("the grace period is too short")
             .explain(
                 "With every deploy, scale-in and drain, requests that are still being answered are cut \
                 off. Callers see a reset connection and may do the work twice.",
@@ -121,6 +123,7 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
     if !handles && callers.call(workload) && another_takes_over(cx, workload) {
         out.report(
             Finding::new(&workload.id, format!("{}: no preStop pause: requests still arrive while it stops", workload.id))
+                .cause("no pause")
                 .severity(Severity::Low)
                 .likely()
                 .explain("TERM and the removal from the Service happen at the same time, and every node \

@@ -2,7 +2,7 @@
 
 use super::disruption_budget_missing::is_kubernetes;
 use super::{pods, stores};
-use crate::finding::{Evidence, Finding, Severity};
+use crate::finding::{Evidence, Finding, Severity, Subject};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::workload::Workload;
 use std::borrow::Cow;
@@ -35,7 +35,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             let title = format!(
                 "{subject}: two replicas, and with one down the other carries 200 % of its usual load"
             );
-            let finding = finding(subject, title, evidence);
+            let finding = finding(Subject::from(&workload.id), title, evidence);
             // Two pods at 100 % each: the remaining one gets 2 / 1.
             out.report(finding.figure("load_on_the_rest", 200, "%"));
         }
@@ -49,7 +49,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-fn finding(subject: String, title: String, evidence: Evidence) -> Finding {
+fn finding(subject: Subject, title: String, evidence: Evidence) -> Finding {
     Finding::new(subject, title)
         .explain(
             "Every drain of a node, and every deploy that stops a pod first, leaves one replica. It \

@@ -15,8 +15,10 @@ pub static RULE: Rule = Rule {
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: Cow::Borrowed("PgBouncer replicas together may open more server connections than the database, or a declared \
-        limit, allows"),
+    summary: Cow::Borrowed(
+        "PgBouncer replicas together may open more server connections than the database, or a declared \
+        limit, allows",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/pooler-overcommit.md")),

@@ -14,7 +14,9 @@ pub static RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("pods have no priority class: when nodes run out, nothing decides which of them is removed first"),
+    summary: Cow::Borrowed(
+        "pods have no priority class: when nodes run out, nothing decides which of them is removed first",
+    ),
     absences: &[Absence::PodDefault],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/priority-class-missing.md")),
@@ -74,7 +76,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             in `priorityClassName`, or mark one class `globalDefault: true`.",
         )
         .absent(Absence::PodDefault)
-        .cause("have none").alike()
+        .cause("have none")
+        .alike()
         .each()
         .figure("workloads", without.len() as f64, "workloads");
     for workload in without.iter().take(SHOWN) {

@@ -75,6 +75,7 @@ fn judge(workload: &Workload, is_called: bool, out: &mut Verdicts) {
                 pods::names(&not_live)
             ),
         )
+        .cause("no liveness probe")
         .severity(Severity::Low)
         .explain(
             "A process that hangs is not restarted: its readiness probe removes it from service and \
@@ -116,6 +117,7 @@ fn without_readiness(workload: &Workload, bare: &[&Container], (grave, is_called
         &workload.id,
         format!("{}: {} without {what}", workload.id, pods::names(bare)),
     )
+    .cause("no readiness probe")
     .severity(if grave { Severity::Medium } else { Severity::Low })
     .explain(explanation)
     .remedy(

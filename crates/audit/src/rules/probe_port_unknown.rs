@@ -113,6 +113,7 @@ fn judge(env: &Environment, workload: &Workload, container: &Container, out: &mu
             workload.id, container.name
         ),
     )
+    .cause(("container", container.name.as_str()))
     .severity(severity)
     .likely()
     .explain(

@@ -115,6 +115,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
         "Add a start-up probe with periodSeconds × failureThreshold of at least {} and leave the liveness probe short.",
         show_duration(needed)
     ))
+    .cause(("container", container.name.as_str()))
     .figure("patience", patience.as_secs_f64(), "s")
     .figure("start_up", needed.as_secs_f64(), "s")
     .evidence(evidence);

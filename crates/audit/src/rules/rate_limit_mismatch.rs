@@ -52,6 +52,7 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
                     show_number(peak)
                 ),
             )
+            .cause("below the peak")
             .explain(format!(
                 "At peak {} % of requests are refused although nothing is wrong.",
                 show_number(((peak - total) / peak * 100.0).round())
@@ -87,6 +88,7 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
                     show_number(capacity)
                 ),
             )
+            .cause("above the capacity")
             .severity(Severity::Medium)
             .explain(
                 "The limit begins to refuse only when the protected service is already overloaded: it \

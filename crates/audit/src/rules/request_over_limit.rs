@@ -1,6 +1,6 @@
 //! Kubernetes refuses a request above its limit.
 
-use crate::finding::{Evidence, Finding, Severity};
+use crate::finding::{Evidence, Finding, Severity, Subject};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::workload::{Container, Workload};
 use std::borrow::Cow;
@@ -54,7 +54,7 @@ fn judge(workload: &Workload, container: &Container, out: &mut Verdicts) {
     }
     out.report(
         Finding::new(
-            format!("{} container {}", workload.id, container.name),
+            Subject::from(&workload.id).shown(&format!("{} container {}", workload.id, container.name)),
             format!("{}: `{}` {}", workload.id, container.name, what.join(" and ")),
         )
         .explain(

@@ -13,8 +13,10 @@ pub static RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: Cow::Borrowed("a container has no CPU or memory request: it is placed blindly, and its autoscaler cannot \
-        compute utilisation"),
+    summary: Cow::Borrowed(
+        "a container has no CPU or memory request: it is placed blindly, and its autoscaler cannot \
+        compute utilisation",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/requests-missing.md")),

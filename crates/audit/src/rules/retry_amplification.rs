@@ -1,5 +1,6 @@
 //! Retries multiply along a chain of calls: three tries at each of three layers are 27 calls for one request.
 
+use super::common;
 use super::common::count;
 use crate::finding::{Evidence, Finding, Severity, Subject};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
@@ -145,7 +146,7 @@ fn report_chain(env: &Environment, chain: &[&Call], out: &mut Verdicts) {
     }
     let first = env.owner_name(&chain[0].owner);
     out.report(
-        Finding::new(Subject::named("calls from", &first), format!("{first}: one request can become {total} calls at the end of the chain"))
+        Finding::new(Subject::named("calls from", &first).in_namespace(common::namespace(env, &chain[0].owner)), format!("{first}: one request can become {total} calls at the end of the chain"))
             .explain(format!(
                 "{} = {total}. When the last service fails, every request arrives there {total} times: its \
                  own callers create the load that keeps it down.",
@@ -182,7 +183,8 @@ fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
     }
     out.report(
         Finding::new(
-            format!("{name}: {}", call.what),
+            Subject::shown_as("call", &name, &format!("{name}: {}", call.what))
+                .in_namespace(common::namespace(env, &call.owner)),
             format!(
                 "{name}: {} is tried {} times without {}",
                 call.what,
@@ -190,6 +192,7 @@ fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
                 missing.join(" or ")
             ),
         )
+        .cause(("call", call.what.as_str()))
         .severity(Severity::Medium)
         .explain(
             "All callers that failed together try again together: the load comes in waves, each as \

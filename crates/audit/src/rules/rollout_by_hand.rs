@@ -11,7 +11,9 @@ pub static RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("pods get a new version only when someone deletes them: versions mix as pods are lost"),
+    summary: Cow::Borrowed(
+        "pods get a new version only when someone deletes them: versions mix as pods are lost",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/rollout-by-hand.md")),

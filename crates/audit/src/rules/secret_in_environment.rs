@@ -1,7 +1,7 @@
 //! All code of the process, its children and its dumps can see a variable; a file can be protected from them.
 
 use super::common;
-use crate::finding::{Finding, Severity, Subject};
+use crate::finding::{Finding, Severity};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
 use std::borrow::Cow;
@@ -12,7 +12,9 @@ pub static RULE: Rule = Rule {
     group: Group::Secrets,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("a process gets a token or password through its environment although a file or agent can deliver it"),
+    summary: Cow::Borrowed(
+        "a process gets a token or password through its environment although a file or agent can deliver it",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/secret-in-environment.md")),
@@ -27,7 +29,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         _ => None,
     };
     for one in common::by_secret(cx.env.secret_uses.iter(), name) {
-        let (secret, uses) = (one.shown, one.uses);
+        let (subject, secret, uses) = (one.subject, one.shown, one.uses);
         let worst = uses.iter().map(|u| u.kind).min().unwrap_or(SecretKind::Other);
         let mut names: Vec<String> = uses.iter().map(|u| cx.env.owner_name(&u.owner)).collect();
         names.sort();
@@ -49,7 +51,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             _ => (Severity::Low, ""),
         };
         let mut finding = Finding::new(
-            Subject::named("secret", &secret),
+            subject,
             format!("{} {} the secret {secret} as {variable}", join(&names), if names.len() == 1 { "gets" } else { "get" }),
         )
         .severity(severity)

@@ -2,7 +2,7 @@
 
 use super::common;
 use super::secret_shared::static_name;
-use crate::finding::{Finding, Severity, Subject};
+use crate::finding::{Finding, Severity};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::secrets::{SecretKind, SecretUse};
@@ -29,7 +29,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         )
     };
     let credentials = cx.env.secret_uses.iter().filter(is_credential);
-    for common::OneSecret { name, shown, uses } in common::by_secret(credentials, static_name) {
+    for common::OneSecret {
+        subject,
+        name,
+        shown,
+        uses,
+    } in common::by_secret(credentials, static_name)
+    {
         let object = name.split('/').next().unwrap_or(&name);
         let store = cx
             .env
@@ -40,22 +46,19 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let is_token = uses.iter().any(|u| u.kind == SecretKind::VaultToken);
-        let mut finding = Finding::new(
-            Subject::named("secret", &shown),
-            format!("nothing here rotates the secret {shown}"),
-        )
-        .severity(if is_token { Severity::Medium } else { Severity::Low })
-        .likely()
-        .absent(Absence::Secret)
-        .explain(
-            "Everyone who ever had it (a former colleague, a laptop, a backup, the log of a build) \
+        let mut finding = Finding::new(subject, format!("nothing here rotates the secret {shown}"))
+            .severity(if is_token { Severity::Medium } else { Severity::Low })
+            .likely()
+            .absent(Absence::Secret)
+            .explain(
+                "Everyone who ever had it (a former colleague, a laptop, a backup, the log of a build) \
                 still has it, and it stays valid after its pod is gone.",
-        )
-        .remedy(format!(
-            "Use credentials with a lease (Vault database roles, workload identity), or \
+            )
+            .remedy(format!(
+                "Use credentials with a lease (Vault database roles, workload identity), or \
                 rotate it on a schedule and declare that under secrets.{object}.rotation."
-        ))
-        .figure("uses", uses.len() as f64, "uses");
+            ))
+            .figure("uses", uses.len() as f64, "uses");
         for one in uses.iter().take(4) {
             finding = finding.at(one.span, "static");
         }

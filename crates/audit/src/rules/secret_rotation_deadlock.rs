@@ -4,7 +4,7 @@
 use super::common;
 use super::secret_in_environment::join;
 use super::secret_shared::static_name;
-use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
 use std::borrow::Cow;
@@ -15,7 +15,9 @@ pub static RULE: Rule = Rule {
     group: Group::Secrets,
     severity: Severity::Medium,
     fix: Fix::Advice,
-    summary: Cow::Borrowed("changing a secret needs a restart, and during the restart old and new pods need different values"),
+    summary: Cow::Borrowed(
+        "changing a secret needs a restart, and during the restart old and new pods need different values",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/secret-rotation-deadlock.md")),
@@ -30,7 +32,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         )
     };
     let uses = cx.env.secret_uses.iter().filter(at_start);
-    for common::OneSecret { name, shown, uses } in common::by_secret(uses, static_name) {
+    for common::OneSecret {
+        subject,
+        name,
+        shown,
+        uses,
+    } in common::by_secret(uses, static_name)
+    {
         let object = name.split('/').next().unwrap_or(&name);
         let store = cx
             .env
@@ -59,7 +67,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         names.sort();
         names.dedup();
         let mut finding = Finding::new(
-            Subject::named("secret", &shown),
+            subject,
             format!("{shown} cannot be changed without an outage of {}", join(&names)),
         )
         .explain(

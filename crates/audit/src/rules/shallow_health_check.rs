@@ -40,6 +40,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                     &workload.id,
                     format!("{}: liveness and readiness both {asks}", workload.id),
                 )
+                .cause(("container", container.name.as_str()))
                 .severity(Severity::Low)
                 .explain(why)
                 .remedy(

@@ -14,7 +14,9 @@ pub static RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("a database keeps its data in the pod or on one node, or a service writes to its node"),
+    summary: Cow::Borrowed(
+        "a database keeps its data in the pod or on one node, or a service writes to its node",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/state-in-pod.md")),
@@ -147,6 +149,7 @@ fn on_node(workload: &Workload) -> Option<Finding> {
             workload.id, container.name
         ),
     )
+    .cause(("container", container.name.as_str()))
     .severity(Severity::Low)
     .likely()
     .explain(
@@ -251,6 +254,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
         ),
     };
     let mut finding = Finding::new(&workload.id, format!("{}: `{}` keeps its data {where_}", workload.id, container.name))
+        .cause(("container", container.name.as_str()))
         .severity(common::severity_in(cx.env, severity))
         .explain(lost)
         .remedy(match is_unmounted {

@@ -14,7 +14,9 @@ pub static RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: Cow::Borrowed("a StatefulSet has no headless Service: its pods have no names by which to find each other"),
+    summary: Cow::Borrowed(
+        "a StatefulSet has no headless Service: its pods have no names by which to find each other",
+    ),
     absences: &[],
     settings: &[],
     page: Cow::Borrowed(include_str!("../../../../docs/rules/statefulset-service.md")),

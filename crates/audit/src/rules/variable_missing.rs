@@ -1,6 +1,6 @@
 //! A required variable that is missing is noticed only at the start, in production.
 
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, Subject};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::overlay::RequiredVariable;
 use cofferdam_model::{Absence, Service, VariableValue};
@@ -38,7 +38,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 fn judge(required: &RequiredVariable, service: &Service, out: &mut Verdicts) {
     let name = &required.name.value;
-    let subject = format!("variable {name} of {}", service.name);
+    let shown = format!("variable {name} of {}", service.name);
+    let subject = Subject::shown_as("variable", &format!("{}/{name}", service.name), &shown)
+        .in_namespace(service.namespace.as_deref());
     let mut finding = match service.variables.get(name) {
         None => Finding::new(
             subject,

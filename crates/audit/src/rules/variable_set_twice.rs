@@ -32,6 +32,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                         &workload.id,
                         format!("{}: {} of `{}` {title}", workload.id, twice.name, container.name),
                     )
+                    .cause(format!("{}/{}", container.name, twice.name))
                     .severity(severity)
                     .explain(
                         "The process gets the value of the last entry. A change of the first entry \

@@ -45,24 +45,31 @@ pub fn without_environment<'n>(environment: &str, name: &'n str) -> &'n str {
     let words = ENVIRONMENT_WORDS.iter().find(of_environment).copied();
     let own = words.is_none().then_some(environment);
     let is_separator = |c: char| matches!(c, '-' | '_' | '.');
-    words.unwrap_or_default().iter().copied().chain(own).fold(name, |rest, word| {
-        let (start, end) = (rest.get(..word.len()), rest.len().checked_sub(word.len()));
-        let end = end.and_then(|at| rest.get(at..));
-        let is_word = |part: Option<&str>| part.is_some_and(|part| part.eq_ignore_ascii_case(word));
-        if is_word(start) {
-            let after = &rest[word.len()..];
-            if after.is_empty() {
-                return after;
+    words
+        .unwrap_or_default()
+        .iter()
+        .copied()
+        .chain(own)
+        .fold(name, |rest, word| {
+            let (start, end) = (rest.get(..word.len()), rest.len().checked_sub(word.len()));
+            let end = end.and_then(|at| rest.get(at..));
+            let is_word = |part: Option<&str>| part.is_some_and(|part| part.eq_ignore_ascii_case(word));
+            if is_word(start) {
+                let after = &rest[word.len()..];
+                if after.is_empty() {
+                    return after;
+                }
+                if let Some(shorter) = after.strip_prefix(is_separator) {
+                    return shorter;
+                }
             }
-            if let Some(shorter) = after.strip_prefix(is_separator) {
-                return shorter;
+            match is_word(end) {
+                true => rest[..rest.len() - word.len()]
+                    .strip_suffix(is_separator)
+                    .unwrap_or(rest),
+                false => rest,
             }
-        }
-        match is_word(end) {
-            true => rest[..rest.len() - word.len()].strip_suffix(is_separator).unwrap_or(rest),
-            false => rest,
-        }
-    })
+        })
 }
 
 /// Prefixes and suffixes that do not distinguish services, in lower case with `-` as separator.
@@ -213,7 +220,11 @@ mod tests {
             ("default", "shop-prod", "shop-prod"),
             ("qa", "läden-qa", "läden"),
         ] {
-            assert_eq!(without_environment(environment, name), wanted, "{environment} {name}");
+            assert_eq!(
+                without_environment(environment, name),
+                wanted,
+                "{environment} {name}"
+            );
         }
     }
 
