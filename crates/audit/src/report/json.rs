@@ -4,6 +4,7 @@
 use super::{deployed, page_of};
 use crate::engine::{Report, severity_of};
 use crate::finding::{Finding, Severity, Subject, Unjudged};
+use cofferdam_model::report::Run;
 use cofferdam_model::{Platform, Span};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -11,18 +12,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Version of the schema.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
+    tool: JsonTool<'a>,
+    exit_status: u8,
     summary: Summary<'a>,
     findings: Vec<JsonFinding<'a>>,
     findings_apart: Vec<JsonFinding<'a>>,
     not_judged: Vec<JsonUnjudged<'a>>,
     unreadable: Vec<JsonUnreadable>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rehearsals: Option<serde_json::Value>,
+    rehearsals: Option<&'a serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct JsonTool<'a> {
+    name: &'static str,
+    version: &'a str,
 }
 
 #[derive(Serialize)]
@@ -62,12 +71,14 @@ struct JsonPlace {
 
 #[derive(Serialize)]
 struct JsonFinding<'a> {
+    fingerprint: String,
     rule: &'a str,
     severity: &'static str,
     confidence: &'static str,
     environments: BTreeSet<&'a str>,
     subject: &'a str,
     subjects: Vec<&'a str>,
+    subject_key: JsonSubject<'a>,
     apart: Option<&'static str>,
     title: &'a str,
     explanation: &'a str,
@@ -76,6 +87,14 @@ struct JsonFinding<'a> {
     locations: Vec<JsonLocation<'a>>,
     remedy: &'a str,
     url: String,
+    documentation: Option<String>,
+}
+
+#[derive(Serialize)]
+struct JsonSubject<'a> {
+    kind: &'a str,
+    namespace: Option<&'a str>,
+    name: &'a str,
 }
 
 #[derive(Serialize)]
@@ -123,7 +142,8 @@ struct JsonUnreadable {
 pub fn write(
     report: &Report,
     platform: &Platform,
-    rehearsals: Option<serde_json::Value>,
+    rehearsals: Option<&serde_json::Value>,
+    run: &Run<'_>,
     mut out: impl std::io::Write,
 ) -> std::io::Result<()> {
     let place = |file: &cofferdam_model::UnreadableFile| JsonUnreadable {
@@ -140,8 +160,14 @@ pub fn write(
             start: Some(position(platform, span.file.0, span.start)),
             message: message.clone(),
         });
+    let of = |one| finding(one, platform, run);
     let document = Document {
         version: VERSION,
+        tool: JsonTool {
+            name: "cofferdam",
+            version: run.version,
+        },
+        exit_status: run.exit_status,
         summary: Summary {
             environments: &report.environments,
             deployments: deployments(report, platform),
@@ -170,8 +196,8 @@ pub fn write(
             config: shown(platform.reading.config.as_deref()),
             notes: notes.chain(suppressions).collect(),
         },
-        findings: report.findings.par_iter().map(|f| finding(f, platform)).collect(),
-        findings_apart: report.apart.par_iter().map(|f| finding(f, platform)).collect(),
+        findings: report.findings.par_iter().map(of).collect(),
+        findings_apart: report.apart.par_iter().map(of).collect(),
         not_judged: report.unjudged.iter().map(unjudged).collect(),
         unreadable: report.unreadable(platform).into_iter().map(place).collect(),
         rehearsals,
@@ -218,8 +244,9 @@ fn position(platform: &Platform, file: u32, offset: u32) -> JsonPosition {
     }
 }
 
-fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
+fn finding<'a>(finding: &'a Finding, platform: &Platform, run: &Run<'_>) -> JsonFinding<'a> {
     JsonFinding {
+        fingerprint: finding.fingerprint.to_string(),
         rule: &finding.rule,
         severity: severity_of(finding).name(),
         confidence: finding.confidence.name(),
@@ -229,6 +256,11 @@ fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
             .collect(),
         subject: finding.subject.as_str(),
         subjects: finding.subjects.iter().map(Subject::as_str).collect(),
+        subject_key: JsonSubject {
+            kind: finding.subject.kind(),
+            namespace: finding.subject.bare_namespace(),
+            name: finding.subject.name(),
+        },
         apart: finding.apart.map(cofferdam_model::Apart::name),
         title: &finding.title,
         explanation: &finding.explanation,
@@ -264,6 +296,7 @@ fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
             .collect(),
         remedy: &finding.remedy,
         url: page_of(&finding.rule),
+        documentation: run.page(&format!("rules/{}.md", finding.rule)),
     }
 }
 
