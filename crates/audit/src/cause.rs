@@ -11,9 +11,16 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// The word and the name, as they are written in a fingerprint.
-    pub(crate) fn parts(&self) -> (&str, Option<&str>) {
-        (self.what, self.of.as_deref())
+    /// The stable word; empty if there is none.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        self.what
+    }
+
+    /// The name of what it is wrong with.
+    #[must_use]
+    pub fn of(&self) -> Option<&str> {
+        self.of.as_deref()
     }
 }
 

@@ -119,9 +119,9 @@ pub struct Finding {
     /// All subjects of the finding, its main subject first, if one line has the same effect on several; the
     /// engine fills it.
     pub subjects: Vec<Subject>,
-    /// The least subject and cause of the findings that it absorbed, if that is not its own: which of them is shown
+    /// Of the findings that it absorbed, the one that has the fingerprint, if that is not its own: which of them is shown
     /// depends on figures.
-    pub(crate) least: Option<Box<(Subject, Cause)>>,
+    pub(crate) first: Option<Box<First>>,
     /// The project of the finding; the engine fills it.
     pub project: ProjectId,
     /// Environments of other projects with this finding, if they use the same file; the engine fills them.
@@ -157,6 +157,15 @@ pub struct Finding {
     pub apart: Option<Apart>,
 }
 
+/// The finding that has the fingerprint of all that were joined: the least of those nearest to production.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct First {
+    /// How near to production it is.
+    pub(crate) stage: u8,
+    pub(crate) subject: Subject,
+    pub(crate) cause: Cause,
+}
+
 impl Finding {
     /// A finding about `subject` with the title `title`.
     pub fn new(subject: impl Into<Subject>, title: impl Into<String>) -> Self {
@@ -169,7 +178,7 @@ impl Finding {
             stage: None,
             subject: subject.into(),
             subjects: Vec::new(),
-            least: None,
+            first: None,
             project: ProjectId::default(),
             elsewhere: Vec::new(),
             cause: Cause::default(),

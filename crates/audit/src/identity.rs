@@ -101,13 +101,12 @@ fn tell_apart(twins: &mut [usize], findings: &mut [Finding], platform: &Platform
 
 fn of(finding: &Finding, platform: &Platform, more: &[&str]) -> Fingerprint {
     let own = (&finding.subject, &finding.cause);
-    let (subject, cause): (&Subject, &Cause) = match &finding.least {
-        Some(least) => (&least.0, &least.1),
+    let (subject, cause): (&Subject, &Cause) = match &finding.first {
+        Some(first) => (&first.subject, &first.cause),
         None => own,
     };
     let project = platform.scope.projects.get(finding.project.0 as usize);
     let root = project.map_or_else(Default::default, |project| project.root.to_string_lossy());
-    let (what, name) = cause.parts();
     let mut hash = Sha256::new();
     let mut add = |text: Option<&str>| {
         // The length tells where a text ends; an unknown one differs from an empty one.
@@ -120,9 +119,9 @@ fn of(finding: &Finding, platform: &Platform, more: &[&str]) -> Fingerprint {
         Some(&*root),
         Some(subject.kind()),
         subject.bare_namespace(),
-        Some(subject.name()),
-        Some(what),
-        name,
+        Some(subject.bare_name()),
+        Some(cause.what()),
+        cause.of(),
         stage(finding),
     ];
     parts.into_iter().for_each(&mut add);

@@ -6,7 +6,7 @@ mod known;
 mod same;
 mod twins;
 
-use crate::finding::{Cause, Confidence, Finding, Location, RuleId, Severity, Subject, Unjudged};
+use crate::finding::{Cause, Confidence, Finding, First, Location, RuleId, Severity, Subject, Unjudged};
 use crate::rules::common::is_production_like;
 use cofferdam_model::units::count;
 use cofferdam_model::{FileId, ProjectId, SourceMap, Span};
@@ -16,6 +16,7 @@ use known::{Copies, Known};
 use rayon::prelude::*;
 use same::{are_on_other_clusters, are_variants, is_known};
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::ffi::OsString;
@@ -183,7 +184,7 @@ fn absorb(first: &mut Finding, mut other: Finding) {
     }
     let is_same_text =
         first.subject.as_str() != other.subject.as_str() || first.explanation == other.explanation;
-    keep_least(first, &other);
+    keep_first(first, &other);
     first.severity = first.severity.max(other.severity);
     // What the other depends on takes nothing from this one, whose text is shown.
     let is_weaker = other.confidence < first.confidence;
@@ -221,20 +222,24 @@ fn absorb(first: &mut Finding, mut other: Finding) {
     }
 }
 
-/// Keeps the least subject and cause of both, whichever of them is shown.
-fn keep_least(first: &mut Finding, other: &Finding) {
-    let least_of = |finding: &Finding| match &finding.least {
-        Some(least) => (least.0.clone(), least.1.clone()),
-        None => (finding.subject.clone(), finding.cause.clone()),
-    };
-    let is_own = |finding: &Finding| finding.least.is_none();
-    let is_same = first.subject == other.subject && first.cause == other.cause;
-    if is_same && is_own(first) && is_own(other) {
+/// Keeps the subject and the cause of the finding that has the fingerprint of both, whichever of them is shown.
+fn keep_first(shown: &mut Finding, other: &Finding) {
+    let is_same = shown.subject == other.subject && shown.cause == other.cause;
+    if is_same && shown.first.is_none() && other.first.is_none() {
         return;
     }
-    let (one, another) = (least_of(first), least_of(other));
-    if another < one {
-        first.least = Some(Box::new(another));
+    let first = |finding: &Finding| match &finding.first {
+        Some(first) => (**first).clone(),
+        None => First {
+            stage: finding.stage.unwrap_or(1),
+            subject: finding.subject.clone(),
+            cause: finding.cause.clone(),
+        },
+    };
+    let order = |first: &First| (Reverse(first.stage), first.subject.clone(), first.cause.clone());
+    let (one, another) = (first(shown), first(other));
+    if order(&another) < order(&one) {
+        shown.first = Some(Box::new(another));
     }
 }
 

@@ -79,6 +79,12 @@ impl PartialEq<RuleId> for &str {
     }
 }
 
+impl PartialEq<RuleId> for &String {
+    fn eq(&self, other: &RuleId) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
 impl PartialEq<RuleId> for String {
     fn eq(&self, other: &RuleId) -> bool {
         self.as_str() == other.as_str()

@@ -6,6 +6,7 @@ use cofferdam_model::workload::ObjectId;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// What a finding is about. Two are equal if they are the same thing: their kinds, namespaces and names are equal, whatever
@@ -24,6 +25,8 @@ struct Inner {
     shown: u32,
     kind: Part,
     name: Part,
+    /// The name without the word of its environment, or all of it.
+    bare_name: Part,
     namespace: Option<Namespace>,
 }
 
@@ -122,6 +125,7 @@ impl Subject {
             shown: short(shown),
             kind,
             name,
+            bare_name: name,
             namespace: namespace.map(|whole| Namespace { whole, bare: whole }),
         }))
     }
@@ -144,23 +148,29 @@ impl Subject {
     #[must_use]
     pub fn shown(&self, shown: &str) -> Subject {
         let other = Subject::shown_as(self.kind(), self.name(), shown).in_namespace(self.namespace());
-        match self.0.namespace {
+        let other = match self.0.namespace {
             Some(namespace) => {
                 other.with_bare(namespace.bare.start - namespace.whole.start, namespace.bare.len())
             }
             None => other,
-        }
+        };
+        other.with_bare_name(self.0.bare_name.start - self.0.name.start, self.0.bare_name.len())
     }
 
-    /// Leaves the word of the environment out of the key's namespace.
+    /// Leaves the word of the environment out of the key's namespace, and out of the name that stays.
     pub(crate) fn in_environment(&mut self, environment: &str) {
-        let Some(namespace) = self.namespace() else { return };
-        let bare = link::without_environment(environment, namespace);
-        if bare.len() < namespace.len() {
+        let bare = |text: &str| {
+            let bare = link::without_environment(environment, text);
             // Nothing is put between the two texts: a word is cut off at an end.
-            let at = namespace.find(bare).unwrap_or_default();
-            let length = short(bare.len());
-            *self = self.clone().with_bare(short(at), length);
+            (bare.len() < text.len()).then(|| (short(text.find(bare).unwrap_or_default()), short(bare.len())))
+        };
+        let namespace = self.namespace().and_then(bare);
+        let name = bare(self.name()).filter(|(_, length)| *length > 0);
+        if let Some((at, length)) = namespace {
+            *self = self.clone().with_bare(at, length);
+        }
+        if let Some((at, length)) = name {
+            *self = self.clone().with_bare_name(at, length);
         }
     }
 
@@ -174,6 +184,17 @@ impl Subject {
                 end: start + length,
             };
         }
+        Subject(Arc::new(inner))
+    }
+
+    /// The part of the name that stays in every environment, from the name's first byte.
+    fn with_bare_name(self, at: u32, length: u32) -> Subject {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        let start = inner.name.start + at;
+        inner.bare_name = Part {
+            start,
+            end: start + length,
+        };
         Subject(Arc::new(inner))
     }
 
@@ -196,6 +217,11 @@ impl Subject {
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.part(self.0.name)
+    }
+
+    /// The name without the word of its environment; all of it if there is no other.
+    pub(crate) fn bare_name(&self) -> &str {
+        self.0.part(self.0.bare_name)
     }
 
     /// The namespace as it is in the files, if it is known.
@@ -263,6 +289,15 @@ impl PartialOrd for Subject {
     }
 }
 
+/// The text that is shown.
+impl Deref for Subject {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 /// Compares the text that is shown.
 impl PartialEq<str> for Subject {
     fn eq(&self, other: &str) -> bool {
@@ -306,6 +341,7 @@ impl Subject {
                 start: slash + 1,
                 end,
             };
+            inner.bare_name = inner.name;
         }
         Subject(Arc::new(inner))
     }

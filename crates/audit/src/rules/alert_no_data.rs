@@ -1,6 +1,6 @@
 //! An outage that stops the data also silences the alert that should report it.
 
-use crate::finding::{Evidence, Finding, Severity};
+use crate::finding::{Evidence, Finding, Severity, Subject};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::alerts::{Alert, Timing};
@@ -80,9 +80,9 @@ fn finding(alerts: &[&Alert], product: &str, explanation: &str, remedy: &str) ->
         n => format!("{n} {product} alerts stay silent when their data stops"),
     };
     let subject = if alerts.len() == 1 {
-        format!("alert {}", first.name.value)
+        Subject::named("alert", &first.name.value)
     } else {
-        format!("{product} alerts")
+        Subject::all(&format!("{product} alerts"))
     };
     Some(
         Finding::new(subject, title)

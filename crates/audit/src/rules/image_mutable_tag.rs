@@ -2,7 +2,7 @@
 
 use super::image_pull_stale::{Stale, is_judged};
 use super::images::{is_moving, is_set_elsewhere, is_stand_in, is_variable};
-use crate::finding::{Finding, Severity, Subject};
+use crate::finding::{Cause, Finding, Severity, Subject};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Span;
 use cofferdam_model::images::Image;
@@ -63,7 +63,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             Some(tag) if moving => format!("has the tag `{tag}`, which is intended to move"),
             Some(_) => "is named by a tag, not by a digest".to_owned(),
         };
-        let mut finding = Finding::new(Subject::named("image", &name), format!("{name} {what}"))
+        // A fixed tag is another one with each release of the same image.
+        let untagged = tag.and_then(|tag| name.strip_suffix(tag)?.strip_suffix(':'));
+        let subject = Subject::shown_as("image", untagged.unwrap_or(name), &format!("image {name}"));
+        let mut finding = Finding::new(subject, format!("{name} {what}"))
+            .cause(match tag {
+                Some(tag) if moving => Cause::from(("moving tag", tag)),
+                Some(_) => Cause::from("fixed tag"),
+                None => Cause::from("no tag"),
+            })
             .severity(if moving { Severity::Medium } else { Severity::Low })
             .explain(if moving {
                 "Pods of one deployment may run different images, depending on when their node pulled. A \

@@ -3,7 +3,7 @@
 
 use super::image_pull_stale::is_kubelets;
 use super::{pods, reach};
-use crate::finding::{Evidence, Finding, Severity};
+use crate::finding::{Evidence, Finding, Severity, Subject};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Bytes;
 use cofferdam_model::workload::{Container, Lifecycle, Workload};
@@ -85,7 +85,7 @@ fn finding(pods: &[Pod<'_>]) -> Finding {
     });
     let (subject, title) = match pods {
         [one] => (
-            one.workload.id.to_string(),
+            Subject::from(&one.workload.id),
             format!(
                 "{}: {} may use {} of memory in each pod, and {} is reserved",
                 one.workload.id,
@@ -97,7 +97,7 @@ fn finding(pods: &[Pod<'_>]) -> Finding {
         many => {
             let workloads: Vec<&Workload> = many.iter().map(|pod| pod.workload).collect();
             (
-                "memory of pods".to_owned(),
+                Subject::all("memory of pods"),
                 format!(
                     "one pod each of {} may use {} of memory, and {} is reserved",
                     reach::names(&workloads),

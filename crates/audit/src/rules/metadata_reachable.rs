@@ -1,7 +1,7 @@
 //! The metadata service gives the node's credentials to every process that can reach it.
 
 use super::{egress_any_address, pods, reach};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, Subject};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::network::{Policies, PolicyRule};
 use cofferdam_model::workload::{Completeness, Workload};
@@ -42,7 +42,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 reach::names(&governed)
             };
             let mut finding = base(
-                policy.id.to_string(),
+                Subject::from(&policy.id),
                 format!(
                     "{}: {who} can reach the metadata service at {}",
                     policy.id,
@@ -70,7 +70,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let is_certain = certain.is_some();
     let unselected = certain.unwrap_or(unselected);
     let mut finding = base(
-        "workloads without an egress policy".to_owned(),
+        Subject::all("workloads without an egress policy"),
         format!(
             "{} can reach the metadata service: no egress policy selects {}",
             reach::names(&unselected),
@@ -95,7 +95,7 @@ fn opening(rule: &PolicyRule) -> Option<Span> {
     opens.then(|| peer.map_or(rule.span, |p| p.span))
 }
 
-fn base(subject: String, title: String) -> Finding {
+fn base(subject: Subject, title: String) -> Finding {
     Finding::new(subject, title)
         .cause("can be reached")
         .alike()

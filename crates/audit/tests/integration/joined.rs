@@ -53,9 +53,9 @@ fn a_comment_at_one_copy_accepts_that_copy_only() {
 
 #[test]
 fn pods_that_only_hold_a_place_are_not_judged_as_services() {
-    let rules = |image: &str| -> Vec<&'static str> {
+    let rules = |image: &str| -> Vec<String> {
         let found = report(&[("k8s/web.yaml", &deployment(image, ""))]);
-        found.findings.iter().map(|f| f.rule).collect()
+        found.findings.iter().map(|f| f.rule.to_string()).collect()
     };
     let ordinary =
         rules("r.example.net/web:1@sha256:4c1d5a3f3f1c8a52f0a2b7c6a2e2b6f5c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6");
@@ -65,15 +65,19 @@ fn pods_that_only_hold_a_place_are_not_judged_as_services() {
         "requests-missing",
         "ephemeral-storage-missing",
     ] {
-        assert!(ordinary.contains(&rule), "{ordinary:?}");
+        assert!(ordinary.iter().any(|own| own == rule), "{ordinary:?}");
         for image in [
             "registry.k8s.io/pause:3.9",
             "gcr.io/google_containers/pause-amd64:3.0",
         ] {
-            assert!(!rules(image).contains(&rule), "{rule} of {image}");
+            assert!(!rules(image).iter().any(|own| own == rule), "{rule} of {image}");
         }
     }
-    assert!(rules("r.example.net/pauser:1").contains(&"single-replica"));
+    assert!(
+        rules("r.example.net/pauser:1")
+            .iter()
+            .any(|own| own == "single-replica")
+    );
 }
 
 #[test]

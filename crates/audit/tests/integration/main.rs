@@ -10,6 +10,7 @@ mod beside;
 mod checkers;
 mod claimed;
 mod claims;
+mod fingerprints;
 mod joined;
 mod judged;
 mod overlay;
