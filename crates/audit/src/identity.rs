@@ -9,19 +9,26 @@
 
 use crate::finding::{Cause, Finding, Fingerprint, RuleId, Subject};
 use crate::rules::common::is_production_like;
-use cofferdam_model::Platform;
+use cofferdam_model::{Platform, ProjectId};
 use cofferdam_syntax::environment;
-use cofferdam_syntax::hash::HashMap;
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-/// Shows the namespaces of subjects that would look the same without them.
+/// Shows the namespaces of subjects that would look the same without them. What is in another project, or in a separate place,
+/// changes no text of the platform.
 pub(crate) fn show_namespaces(findings: &mut [Finding]) {
-    let mut alike: HashMap<(RuleId, String), Vec<usize>> = HashMap::default();
+    let mut alike: HashMap<(RuleId, ProjectId, bool, String), Vec<usize>> = HashMap::default();
     for (at, finding) in findings.iter().enumerate() {
         if finding.subject.hides_namespace() {
             let shown = finding.subject.as_str().to_owned();
-            alike.entry((finding.rule.clone(), shown)).or_default().push(at);
+            let key = (
+                finding.rule.clone(),
+                finding.project,
+                finding.apart.is_some(),
+                shown,
+            );
+            alike.entry(key).or_default().push(at);
         }
     }
     for all in alike.into_values() {
@@ -49,28 +56,21 @@ pub(crate) fn assign(findings: &mut [Finding], platform: &Platform) {
     findings
         .par_iter_mut()
         .for_each(|finding| finding.fingerprint = of(finding, platform, &[]));
-    let mut twins: HashMap<Fingerprint, Vec<usize>> = HashMap::default();
-    for (at, finding) in findings.iter().enumerate() {
-        twins.entry(finding.fingerprint).or_default().push(at);
+    let mut seen = HashSet::with_capacity_and_hasher(findings.len(), Default::default());
+    let again = findings
+        .iter()
+        .map(|finding| finding.fingerprint)
+        .filter(|one| !seen.insert(*one));
+    let mut twins: HashMap<Fingerprint, Vec<usize>> = again.map(|one| (one, Vec::new())).collect();
+    if twins.is_empty() {
+        return;
     }
-    for mut twins in twins.into_values().filter(|twins| twins.len() > 1) {
-        if std::env::var_os("TWINS").is_some() {
-            for t in &twins {
-                let f = &findings[*t];
-                eprintln!(
-                    "TWIN {} | {} | {:?} | {} | {:?} | {:?}",
-                    f.rule,
-                    f.subject,
-                    f.cause,
-                    f.title,
-                    f.environments,
-                    f.locations
-                        .first()
-                        .map(|l| (platform.sources.path(l.span.file), l.span.start))
-                );
-            }
-            eprintln!("TWIN --");
+    for (at, finding) in findings.iter().enumerate() {
+        if let Some(twins) = twins.get_mut(&finding.fingerprint) {
+            twins.push(at);
         }
+    }
+    for mut twins in twins.into_values() {
         tell_apart(&mut twins, findings, platform);
     }
 }
@@ -81,7 +81,8 @@ fn tell_apart(twins: &mut [usize], findings: &mut [Finding], platform: &Platform
         let first = finding.locations.first();
         first.map(|l| platform.sources.path(l.span.file).display().to_string())
     };
-    twins.sort_by_cached_key(|at| (path(&findings[*at]), *at));
+    // The one of the platform itself keeps its fingerprint when an example of it is added.
+    twins.sort_by_cached_key(|at| (findings[*at].apart.is_some(), path(&findings[*at]), *at));
     let mut before = None;
     let mut number = 0_u32;
     for (at, index) in twins.iter().enumerate() {
@@ -145,4 +146,133 @@ fn stage(finding: &Finding) -> Option<&str> {
         }
     }
     nearest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_model::{FileId, Project, SourceFile, Span};
+
+    fn platform(roots: &[&str]) -> Platform {
+        let mut platform = Platform::default();
+        for path in ["a.yaml", "b.yaml"] {
+            platform
+                .sources
+                .add(SourceFile::new(path.into(), "a: 1\nb: 2\nc: 3\n"));
+        }
+        platform.scope.projects = (roots.iter())
+            .map(|root| Project {
+                root: root.into(),
+                apart: None,
+            })
+            .collect();
+        platform
+    }
+
+    fn found(environments: &[&str], file: u32, at: usize) -> Finding {
+        let mut finding = Finding::new(Subject::named("Deployment", "web"), "Deployment web: one replica")
+            .at(Span::new(FileId(file), at, at + 1), "");
+        finding.rule = RuleId::new("single-replica");
+        finding.environments = environments.iter().map(|name| (*name).to_owned()).collect();
+        finding
+    }
+
+    fn fingerprint(finding: Finding) -> Fingerprint {
+        let mut all = [finding];
+        assign(&mut all, &platform(&[""]));
+        all[0].fingerprint
+    }
+
+    #[test]
+    fn a_fingerprint_is_the_same_on_every_machine_and_in_every_release() {
+        let finding = found(&["production"], 0, 0);
+        assert_eq!(fingerprint(finding).to_string(), "f1:14dcec445c7933df");
+    }
+
+    #[test]
+    fn it_depends_on_the_thing_and_on_nothing_else() {
+        let own = || found(&["production"], 0, 0);
+        let wanted = fingerprint(own());
+        let mut other = own()
+            .figure("replicas", 1, "replicas")
+            .at(Span::new(FileId(1), 3, 4), "");
+        other.title = "another title".to_owned();
+        assert_eq!(fingerprint(other), wanted);
+        assert_eq!(fingerprint(found(&["production"], 1, 5)), wanted);
+        assert_ne!(fingerprint(own().cause("one word")), wanted);
+        assert_ne!(
+            fingerprint(own().cause(("", "web"))),
+            fingerprint(own().cause(("web", "")))
+        );
+        let with = |subject: Subject| {
+            let mut finding = own();
+            finding.subject = subject;
+            fingerprint(finding)
+        };
+        assert_eq!(with(Subject::shown_as("Deployment", "web", "the web")), wanted);
+        assert_ne!(with(Subject::named("StatefulSet", "web")), wanted);
+        assert_ne!(with(Subject::named("Deployment", "api")), wanted);
+        assert_ne!(
+            with(Subject::named("Deployment", "web").in_namespace(Some("shop"))),
+            wanted
+        );
+        let mut other = own();
+        other.rule = RuleId::own("another-rule");
+        assert_ne!(fingerprint(other), wanted);
+    }
+
+    #[test]
+    fn environments_count_only_before_production() {
+        let of = |environments: &[&str]| fingerprint(found(environments, 0, 0));
+        let production = of(&["production"]);
+        for all in [
+            &["default"][..],
+            &["eu-west"],
+            &["development", "production"],
+            &["production", "staging"],
+        ] {
+            assert_eq!(of(all), production, "{all:?}");
+        }
+        let staging = of(&["staging"]);
+        assert_ne!(staging, production);
+        assert_eq!(of(&["development", "staging"]), staging);
+        assert_ne!(of(&["development"]), staging);
+    }
+
+    #[test]
+    fn two_that_cannot_be_told_apart_have_two_fingerprints_in_any_order() {
+        let all = || {
+            vec![
+                found(&["production"], 0, 0),
+                found(&["production"], 0, 5),
+                found(&["production"], 1, 0),
+            ]
+        };
+        let platform = platform(&[""]);
+        let mut one = all();
+        assign(&mut one, &platform);
+        let of = |all: &[Finding]| -> Vec<Fingerprint> { all.iter().map(|f| f.fingerprint).collect() };
+        let alone = fingerprint(found(&["production"], 0, 0));
+        assert_eq!(one[0].fingerprint, alone);
+        assert_eq!(HashSet::from_iter(of(&one)).len(), 3);
+        // In other files than those of the same name first.
+        let mut other = all();
+        other.rotate_right(1);
+        assign(&mut other, &platform);
+        let (mut one, mut other) = (of(&one), of(&other));
+        one.sort();
+        other.sort();
+        assert_eq!(one, other);
+    }
+
+    #[test]
+    fn projects_are_told_apart_by_their_directories() {
+        let mut all = [found(&["production"], 0, 0), found(&["production"], 1, 0)];
+        all[1].project = ProjectId(1);
+        assign(&mut all, &platform(&["shop", "blog"]));
+        assert_ne!(all[0].fingerprint, all[1].fingerprint);
+        let mut alone = [found(&["production"], 0, 0)];
+        assign(&mut alone, &platform(&["shop"]));
+        assert_eq!(alone[0].fingerprint, all[0].fingerprint);
+    }
 }

@@ -11,6 +11,7 @@ pub mod init;
 mod join;
 mod places;
 pub mod report;
+pub mod routes;
 pub mod rule;
 mod rule_id;
 pub mod rule_set;

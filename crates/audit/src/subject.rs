@@ -239,8 +239,12 @@ impl Subject {
     /// The same thing with its namespace in the text, if it is known.
     pub(crate) fn with_namespace(&self) -> Subject {
         match self.namespace().filter(|_| self.hides_namespace()) {
-            Some(namespace) => self.shown(&format!("{self} of {namespace}")),
             None => self.clone(),
+            // An object of Kubernetes is shown as they all are.
+            Some(namespace) if self.kind().starts_with(char::is_uppercase) && !self.name().is_empty() => {
+                self.shown(&format!("{} {namespace}/{}", self.kind(), self.name()))
+            }
+            Some(namespace) => self.shown(&format!("{self} of {namespace}")),
         }
     }
 
@@ -323,8 +327,15 @@ impl From<&ObjectId> for Subject {
         let Some(namespace) = &id.namespace else {
             return Subject::named(&id.kind, &id.name);
         };
-        let whole = format!("{namespace}/{}", id.name);
-        Subject::joined(&id.kind, " ", &whole).split_namespace()
+        let mut text = String::with_capacity(id.kind.len() + namespace.len() + id.name.len() + 2);
+        text.extend([id.kind.as_str(), " ", namespace.as_str(), "/", id.name.as_str()]);
+        if text.contains(char::is_control) {
+            return Subject::shown_as(&id.kind, &id.name, &text).in_namespace(Some(namespace));
+        }
+        let (kind, shown) = (Part::new(0, id.kind.len()), text.len());
+        let slash = id.kind.len() + 1 + namespace.len();
+        let (namespace, name) = (Part::new(id.kind.len() + 1, slash), Part::new(slash + 1, shown));
+        Subject::from_parts(text, shown, kind, name, Some(namespace))
     }
 }
 

@@ -52,6 +52,9 @@ pub(crate) struct Args {
     /// not read; judge nothing.
     #[arg(long, conflicts_with_all = ["min_severity", "rule", "simulate", "quiet"])]
     explain_scope: bool,
+    /// In JSON, give each place its route: the path to the value in its document, which stays when lines move.
+    #[arg(long)]
+    routes: bool,
     /// Print one line for each finding.
     #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
@@ -138,6 +141,7 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
                 platform: &platform,
                 redactor: &redactor,
                 rehearsals: value,
+                routes: args.routes,
                 lead: simulated::text::lead(&rehearsals, style.into()),
             };
             let format = match args.format {

@@ -38,8 +38,8 @@ enum Format {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let name = args.name.as_str();
     let rules = RuleSet::built_in();
-    let page = rules.find(name).map(page);
-    let page = page.or_else(|| scenarios::find(name).map(|scenario| scenario.text.to_owned()));
+    let page = rules.find(name).map(|rule| &*rule.page);
+    let page = page.or_else(|| scenarios::find(name).map(|scenario| scenario.text));
     let page = page.ok_or_else(|| {
         let near = match (rules.nearest(name), nearest_scenario(name)) {
             (Some(rule), Some(scenario)) => {
@@ -54,31 +54,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
              simulate --list` the scenarios"
         )
     })?;
-    output::print(&page, false, &[])?;
+    output::print(page, false, &[])?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The page of a rule, with its settings at the end.
-fn page(rule: &Rule) -> String {
-    let mut page = rule.page.to_string();
-    if !rule.settings.is_empty() {
-        let _ = write!(
-            page,
-            "\n## Settings\n\nIn `cofferdam.yaml`, under `rules.{}`:\n\n",
-            rule.id
-        );
-    }
-    for setting in rule.settings {
-        let _ = writeln!(
-            page,
-            "- `{}`: {}. {} Without it: {}.",
-            setting.name,
-            setting.default.expected(),
-            setting.sentence,
-            setting.default
-        );
-    }
-    page
 }
 
 /// Prints the list of rules.

@@ -4,6 +4,7 @@
 use super::{deployed, page_of};
 use crate::engine::{Report, severity_of};
 use crate::finding::{Finding, Severity, Subject, Unjudged};
+use crate::routes::Routes;
 use cofferdam_model::report::Run;
 use cofferdam_model::{Platform, Span};
 use rayon::prelude::*;
@@ -87,6 +88,7 @@ struct JsonFinding<'a> {
     locations: Vec<JsonLocation<'a>>,
     remedy: &'a str,
     url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     documentation: Option<String>,
 }
 
@@ -109,6 +111,8 @@ struct JsonLocation<'a> {
     start: JsonPosition,
     end: JsonPosition,
     label: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -134,15 +138,23 @@ struct JsonUnreadable {
     message: String,
 }
 
-/// Writes the whole report as one JSON document, in a stream because a report can be large. `rehearsals` are
-/// the simulations that the findings refer to, if they were run.
+/// What a report has if somebody asked for it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct More<'a> {
+    /// The simulations that the findings refer to.
+    pub rehearsals: Option<&'a serde_json::Value>,
+    /// The routes of the places. To find them, the files are read once more.
+    pub routes: bool,
+}
+
+/// Writes the whole report as one JSON document, in a stream because a report can be large.
 ///
 /// # Errors
 /// The writer's errors.
 pub fn write(
     report: &Report,
     platform: &Platform,
-    rehearsals: Option<&serde_json::Value>,
+    more: More<'_>,
     run: &Run<'_>,
     mut out: impl std::io::Write,
 ) -> std::io::Result<()> {
@@ -160,7 +172,11 @@ pub fn write(
             start: Some(position(platform, span.file.0, span.start)),
             message: message.clone(),
         });
-    let of = |one| finding(one, platform, run);
+    let routes = match more.routes {
+        true => Routes::of(report.findings.iter().chain(&report.apart), &platform.sources),
+        false => Routes::default(),
+    };
+    let of = |one| finding(one, (platform, &routes), run);
     let document = Document {
         version: VERSION,
         tool: JsonTool {
@@ -200,7 +216,7 @@ pub fn write(
         findings_apart: report.apart.par_iter().map(of).collect(),
         not_judged: report.unjudged.iter().map(unjudged).collect(),
         unreadable: report.unreadable(platform).into_iter().map(place).collect(),
-        rehearsals,
+        rehearsals: more.rehearsals,
     };
     serde_json::to_writer_pretty(&mut out, &document)?;
     out.write_all(b"\n")
@@ -244,7 +260,12 @@ fn position(platform: &Platform, file: u32, offset: u32) -> JsonPosition {
     }
 }
 
-fn finding<'a>(finding: &'a Finding, platform: &Platform, run: &Run<'_>) -> JsonFinding<'a> {
+fn finding<'a>(
+    finding: &'a Finding,
+    (platform, routes): (&Platform, &Routes),
+    run: &Run<'_>,
+) -> JsonFinding<'a> {
+    let route = |span: Span| routes.get(span).map(ToString::to_string);
     JsonFinding {
         fingerprint: finding.fingerprint.to_string(),
         rule: &finding.rule,
@@ -286,12 +307,14 @@ fn finding<'a>(finding: &'a Finding, platform: &Platform, run: &Run<'_>) -> Json
                 start: position(platform, l.span.file.0, l.span.start),
                 end: position(platform, l.span.file.0, l.span.end),
                 label: &l.label,
+                route: route(l.span),
             })
             .chain(finding.also_at.iter().map(|span| JsonLocation {
                 path: platform.sources.path(span.file).display().to_string(),
                 start: position(platform, span.file.0, span.start),
                 end: position(platform, span.file.0, span.end),
                 label: "the same at another place",
+                route: route(*span),
             }))
             .collect(),
         remedy: &finding.remedy,

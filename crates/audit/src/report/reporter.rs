@@ -17,7 +17,9 @@ pub struct Checked<'a> {
     pub redactor: &'a Redactor<'a>,
     /// The simulations that the findings refer to, if they were run: for programs.
     pub rehearsals: Option<serde_json::Value>,
-    /// The same for people.
+    /// Whether programs get the routes of places.
+    pub routes: bool,
+    /// The simulations for people.
     pub lead: String,
 }
 
@@ -28,6 +30,10 @@ impl Reporter for Checked<'_> {
     }
 
     fn json(&self, run: &Run<'_>, out: &mut dyn io::Write) -> io::Result<()> {
-        json::write(self.report, self.platform, self.rehearsals.as_ref(), run, out)
+        let more = json::More {
+            rehearsals: self.rehearsals.as_ref(),
+            routes: self.routes,
+        };
+        json::write(self.report, self.platform, more, run, out)
     }
 }

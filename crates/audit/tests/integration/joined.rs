@@ -179,3 +179,59 @@ fn an_api_that_newer_clusters_do_not_serve_is_not_called_refused() {
     assert!(!invalid.title.contains("refused"), "{}", invalid.title);
     assert_eq!(invalid.severity.unwrap().name(), "medium");
 }
+
+/// An autoscaler that never scales, in the namespaces of two environments.
+fn autoscalers(namespaces: [&str; 2]) -> Report {
+    let text = format!(
+        "{}---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: web}}\nspec: {{scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: web}}, minReplicas: 3, maxReplicas: 3}}\n",
+        deployment("r.example.net/web:1", "").replace(", namespace: shop", "")
+    );
+    let kustomization = namespaces.map(|name| format!("namespace: {name}\nresources: [web.yaml]\n"));
+    report(&[
+        ("overlays/dev/kustomization.yaml", &kustomization[0]),
+        ("overlays/dev/web.yaml", &text),
+        ("overlays/prod/kustomization.yaml", &kustomization[1]),
+        ("overlays/prod/web.yaml", &text),
+    ])
+}
+
+#[test]
+fn two_objects_of_one_name_in_two_namespaces_are_two_findings_whose_texts_differ() {
+    let found = autoscalers(["orders", "billing"]);
+    let mut all = of(&found, "autoscaler-cannot-scale");
+    all.sort_by_key(|finding| finding.subject.to_string());
+    let shown: Vec<(&str, &[String])> = all
+        .iter()
+        .map(|f| (f.subject.as_str(), f.environments.as_slice()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (
+                "HorizontalPodAutoscaler billing/web",
+                &["production".to_owned()][..]
+            ),
+            (
+                "HorizontalPodAutoscaler orders/web",
+                &["development".to_owned()][..]
+            ),
+        ]
+    );
+    assert!(all[0].title.ends_with("(in billing)"), "{}", all[0].title);
+    assert_ne!(all[0].fingerprint, all[1].fingerprint);
+}
+
+#[test]
+fn one_object_in_the_namespaces_of_two_environments_is_one_finding() {
+    let found = autoscalers(["shop-dev", "shop-prod"]);
+    for (rule, subject) in [
+        ("autoscaler-cannot-scale", "HorizontalPodAutoscaler web"),
+        ("requests-missing", "Deployment shop-prod/web"),
+    ] {
+        let all = of(&found, rule);
+        assert_eq!(all.len(), 1, "{all:#?}");
+        assert_eq!(all[0].environments, ["development", "production"]);
+        assert_eq!(all[0].subject, subject);
+        assert_eq!(all[0].subject.bare_namespace(), Some("shop"));
+    }
+}

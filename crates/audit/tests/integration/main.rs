@@ -17,4 +17,5 @@ mod overlay;
 mod pages;
 mod reached;
 mod report;
+mod rule_set;
 mod sound;

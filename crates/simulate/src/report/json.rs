@@ -49,6 +49,7 @@ struct JsonRehearsal<'a> {
     scenario: &'a str,
     title: &'a str,
     page: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     documentation: Option<String>,
     environment: &'a str,
     results: Vec<JsonSummary<'a>>,
