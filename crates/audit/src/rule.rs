@@ -37,12 +37,15 @@ pub struct Rule {
     pub check: Check,
 }
 
+/// What was made from a rule that people wrote.
+pub type OwnCheck = dyn Fn(&Context<'_>, &mut Verdicts) + Send + Sync;
+
 /// What a rule does.
 pub enum Check {
     /// A function of a rule that is built in.
     BuiltIn(fn(&Context<'_>, &mut Verdicts)),
     /// What was made from a rule that people wrote.
-    Own(Box<dyn Fn(&Context<'_>, &mut Verdicts) + Send + Sync>),
+    Own(Box<OwnCheck>),
 }
 
 impl Check {

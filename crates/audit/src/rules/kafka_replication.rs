@@ -120,7 +120,7 @@ fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
         return;
     };
     out.report(
-        Finding::new(Subject::named("topic", &name), title)
+        Finding::new(Subject::named("topic", name), title)
             .severity(common::severity_in(cx.env, severity))
             .explain(explanation)
             .remedy(remedy)

@@ -42,7 +42,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             evidence => format!(" ({evidence})"),
         };
         let title = format!("the value of `{name}` is written in clear text{places}{why}");
-        let mut finding = Finding::new(Subject::named("secret", &name), title)
+        let mut finding = Finding::new(Subject::named("secret", name), title)
             .cause("is written in clear text").alike()
             .explain("Everyone who can read the repository, now or later, has it. Deleting the line leaves \
                 it in the history. The value is not printed here.")
