@@ -216,6 +216,9 @@ fn findings(files: &[(String, String)]) -> Vec<String> {
         .map(|(path, text)| (PathBuf::from(path), text.clone().into_bytes()));
     let platform = cofferdam_ingest::read_files(given);
     let report = audit(&platform, &Options::default());
+    let all = || report.findings.iter().chain(&report.apart);
+    let fingerprints: BTreeSet<_> = all().map(|finding| finding.fingerprint).collect();
+    assert_eq!(fingerprints.len(), all().count(), "two findings have one fingerprint");
     let show = |finding: &cofferdam_audit::Finding| {
         let places: Vec<String> = (finding.locations.iter())
             .map(|l| {
