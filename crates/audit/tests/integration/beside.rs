@@ -218,7 +218,11 @@ fn findings(files: &[(String, String)]) -> Vec<String> {
     let report = audit(&platform, &Options::default());
     let all = || report.findings.iter().chain(&report.apart);
     let fingerprints: BTreeSet<_> = all().map(|finding| finding.fingerprint).collect();
-    assert_eq!(fingerprints.len(), all().count(), "two findings have one fingerprint");
+    assert_eq!(
+        fingerprints.len(),
+        all().count(),
+        "two findings have one fingerprint"
+    );
     let show = |finding: &cofferdam_audit::Finding| {
         let places: Vec<String> = (finding.locations.iter())
             .map(|l| {

@@ -61,12 +61,18 @@ fn changed(before: &[Finding], after: &[Finding]) -> Vec<String> {
     changed
 }
 
-fn assert_kept(what: &str, edits: &[Edit], before: &[Finding], files: &Files) {
-    for edit in edits {
+/// Applies some of the edits, spread over all, and returns how many.
+fn assert_kept(what: &str, edits: &[Edit], files: &Files, is_as_many: bool) -> usize {
+    const MOST: usize = 40;
+    let before = findings(files);
+    let some = edits.iter().step_by(edits.len().div_ceil(MOST).max(1));
+    for edit in some.clone() {
         let after = findings(&edit.apply(files));
-        let changed = changed(before, &after);
+        let changed = changed(&before, &after);
         assert!(changed.is_empty(), "{what}: {edit:?} changes {changed:#?}");
+        assert!(!is_as_many || after.len() == before.len(), "{what}: {edit:?}");
     }
+    some.count()
 }
 
 #[test]
@@ -88,7 +94,6 @@ fn edits_that_move_lines_or_reorder_change_no_fingerprint() {
     let mut edited = 0;
     for example in EXAMPLES {
         let files = edits::example(example);
-        let before = findings(&files);
         for (what, all) in [
             ("lines", edits::moved_lines(&files)),
             ("files", edits::reordered_files(&files)),
@@ -96,12 +101,7 @@ fn edits_that_move_lines_or_reorder_change_no_fingerprint() {
             ("keys", edits::reordered_keys(&files)),
             ("directories", edits::renamed_directories()),
         ] {
-            assert_kept(what, &all, &before, &files);
-            for edit in &all {
-                let after = findings(&edit.apply(&files));
-                assert_eq!(after.len(), before.len(), "{what}: {edit:?}");
-            }
-            edited += all.len();
+            edited += assert_kept(what, &all, &files, true);
         }
     }
     assert!(edited >= 50, "{edited} edits");
@@ -112,9 +112,7 @@ fn edits_that_change_figures_change_no_fingerprint() {
     let mut edited = 0;
     for example in EXAMPLES {
         let files = edits::example(example);
-        let all = edits::changed_figures(&files);
-        assert_kept("figures", &all, &findings(&files), &files);
-        edited += all.len();
+        edited += assert_kept("figures", &edits::changed_figures(&files), &files, false);
     }
     assert!(edited >= 50, "{edited} edits");
 }
