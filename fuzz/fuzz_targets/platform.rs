@@ -5,6 +5,7 @@
 use cofferdam_audit::report::{json, text};
 use cofferdam_audit::{Options, audit};
 use cofferdam_ingest::read_files;
+use cofferdam_model::report::Run;
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 15] = [
@@ -43,7 +44,16 @@ fuzz_target!(|bytes: &[u8]| {
         (format!("b/{}", name(second)).into(), two.to_vec()),
     ]);
     let report = audit(&platform, &Options::default());
-    let _ = json::write(&report, &platform, None, std::io::sink());
+    let run = Run {
+        version: "0",
+        exit_status: 0,
+        docs_url: None,
+    };
+    let more = json::More {
+        routes: true,
+        ..json::More::default()
+    };
+    let _ = json::write(&report, &platform, more, &run, std::io::sink());
     let style = text::Style {
         color: false,
         width: 100,

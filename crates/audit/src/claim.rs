@@ -2,7 +2,7 @@
 //! found. Whether it is deployed, a default, in a separate place, or only not seen is weighed here, once for
 //! all rules.
 
-use crate::finding::{Confidence, Finding, Severity, UNNAMED, sentence};
+use crate::finding::{Confidence, Finding, Severity, Subject, UNNAMED, sentence};
 use cofferdam_model::{Apart, Environment, Near, Platform, Span};
 use cofferdam_syntax::environment;
 
@@ -100,23 +100,11 @@ fn near<'a>(finding: &'a Finding, env: &'a Environment, platform: &'a Platform) 
     Near {
         files: finding.locations.iter().map(|l| l.span.file).collect(),
         path: first.map(|l| platform.sources.path(l.span.file)),
-        namespace: namespace(&finding.subject),
+        namespace: finding.subject.namespace(),
         cluster: env.cluster.as_deref(),
         title: &finding.title,
-        is_compose: finding.subject.starts_with("Compose service "),
+        is_compose: finding.subject.as_str().starts_with("Compose service "),
     }
-}
-
-/// The namespace of the object that a subject names: `shop` of "container api of Deployment shop/web".
-fn namespace(subject: &str) -> Option<&str> {
-    let mut before = "";
-    subject.split(' ').find_map(|word| {
-        let is_kind = before.starts_with(|c: char| c.is_ascii_uppercase());
-        before = word;
-        let (namespace, name) = word.split_once('/').filter(|_| is_kind)?;
-        let is_name = !name.contains('/') && !namespace.is_empty() && !namespace.contains('.');
-        is_name.then_some(namespace)
-    })
 }
 
 /// The separate place that contains a finding: that of the build that it is found in, or of all of its files.
@@ -142,18 +130,22 @@ fn at_most(finding: &mut Finding, severity: Severity, confidence: Confidence) {
 
 /// A subject always has a name that a person would use.
 fn name_subject(finding: &mut Finding, platform: &Platform) {
-    if !finding.subject.trim().is_empty() {
+    if !finding.subject.as_str().trim().is_empty() {
         return;
     }
     finding.subject = match finding.locations.first() {
-        Some(location) => platform.sources.path(location.span.file).display().to_string(),
-        None => "the platform".to_owned(),
+        Some(location) => {
+            let path = platform.sources.path(location.span.file).display().to_string();
+            Subject::shown_as("file", &path, &path)
+        }
+        None => Subject::all("the platform"),
     };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::RuleId;
     use cofferdam_model::{Absence, FileId, Opening, Project, ProjectId, SourceFile};
     use std::collections::BTreeSet;
 
@@ -379,7 +371,7 @@ mod tests {
             Some(Severity::Critical)
         );
         let mut leaked = finding(0);
-        leaked.rule = "secret-in-clear";
+        leaked.rule = RuleId::new("secret-in-clear");
         assert_eq!(
             weighed(leaked, "production", &platform).severity,
             Some(Severity::Critical)
@@ -397,20 +389,6 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_names_its_namespace() {
-        for (subject, wanted) in [
-            ("Deployment shop/web", Some("shop")),
-            ("container api of Deployment shop/web", Some("shop")),
-            ("Deployment web", None),
-            ("secret shop/password", None),
-            ("k8s/web.yaml", None),
-            ("Chart charts/web/values.yaml", None),
-        ] {
-            assert_eq!(namespace(subject), wanted, "{subject}");
-        }
-    }
-
-    #[test]
     fn a_developers_machine_is_low_and_says_why() {
         let mut platform = platform();
         platform.scope.local_files.insert(FileId(1));
@@ -425,7 +403,7 @@ mod tests {
     fn a_subject_is_never_empty() {
         let platform = platform();
         let mut nameless = finding(0);
-        nameless.subject = " ".to_owned();
+        nameless.subject = " ".into();
         assert_eq!(weighed(nameless, "production", &platform).subject, "a.yaml");
     }
 }

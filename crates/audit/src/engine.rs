@@ -4,15 +4,17 @@
 use crate::claim;
 pub(crate) use crate::finding::UNNAMED;
 use crate::finding::{Confidence, Finding, Location, Severity, Unjudged};
+use crate::identity;
 use crate::join;
 use crate::rule::{Context, Rule, Shared, Verdicts};
+use crate::rule_set::RuleSet;
 use crate::rules;
 use crate::suppress::Suppressions;
 use cofferdam_model::{Deployment, DeploymentId, Environment, Platform, SourceMap, Span, UnreadableFile};
 use cofferdam_syntax::hash::HashSet;
 use cofferdam_syntax::sorted::SortedSet;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Options that a person chose.
 #[derive(Debug, Clone, Default)]
@@ -113,19 +115,18 @@ fn judge(
     (platform, shared): (&Platform, &Shared),
     options: &Options,
 ) -> Verdicts {
-    let settings = platform.overlay.rules.get(rule.id);
+    let settings = platform.overlay.rules.get(rule.id.as_str());
     let mut out = Verdicts::default();
-    (rule.check)(
-        &Context {
-            env,
-            platform,
-            settings,
-            shared,
-        },
-        &mut out,
-    );
+    let cx = Context {
+        env,
+        platform,
+        settings,
+        shared,
+    };
+    rule.check.run(&cx, &mut out);
     for finding in &mut out.findings {
-        finding.rule = rule.id;
+        finding.rule = rule.id.clone();
+        finding.subject.in_environment(&env.name);
         finding.environments = vec![env.name.clone()];
         finding.variants = SortedSet::one(env.variant.clone());
         finding.clusters = SortedSet::one(env.cluster.clone());
@@ -151,7 +152,7 @@ fn judge(
         out.findings.retain(|finding| !claim::is_local(finding, platform));
     }
     for unjudged in &mut out.unjudged {
-        unjudged.rule = rule.id;
+        unjudged.rule = rule.id.clone();
         unjudged.environments = vec![env.name.clone()];
     }
     out
@@ -205,11 +206,10 @@ impl Sorted {
     }
 }
 
-/// Runs every rule over every environment.
-pub fn audit(platform: &Platform, options: &Options) -> Report {
-    let chosen: Vec<&'static Rule> = rules::ALL
+/// Runs every rule of the set over every environment.
+pub fn audit_with(platform: &Platform, rules: &RuleSet<'_>, options: &Options) -> Report {
+    let chosen: Vec<&Rule> = rules
         .iter()
-        .copied()
         .filter(|rule| is_chosen(rule, platform, options))
         .collect();
     let environments: Vec<&Environment> = platform
@@ -227,12 +227,13 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
         all: options.all,
         ..Report::default()
     };
-    let suppressions = Suppressions::new(platform, options.today, &mut report.suppression_notes);
+    let suppressions = Suppressions::new(platform, rules, options.today, &mut report.suppression_notes);
     let shared = Shared::default();
-    let verdicts: Vec<(&'static str, Sorted)> = (0..groups.len() * chosen.len())
+    let verdicts: Vec<(usize, Sorted)> = (0..groups.len() * chosen.len())
         .into_par_iter()
         .map(|job| {
-            let (envs, rule) = (groups[job / chosen.len()], chosen[job % chosen.len()]);
+            let (envs, of) = (groups[job / chosen.len()], job % chosen.len());
+            let rule = chosen[of];
             let mut all = Sorted::default();
             for env in envs {
                 let mut verdicts = judge(env, rule, (platform, &shared), options);
@@ -245,15 +246,15 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
             for findings in [&mut all.kept, &mut all.accepted, &mut all.stated] {
                 *findings = join::early(std::mem::take(findings));
             }
-            (rule.id, all)
+            (of, all)
         })
         .filter(|(_, all)| !all.is_empty())
         .collect();
-    let mut by_rule: BTreeMap<&'static str, Vec<Sorted>> = BTreeMap::new();
+    let mut by_rule: Vec<Vec<Sorted>> = chosen.iter().map(|_| Vec::new()).collect();
     let mut unjudged = Vec::new();
     for (rule, mut sorted) in verdicts {
         unjudged.append(&mut sorted.unjudged);
-        by_rule.entry(rule).or_default().push(sorted);
+        by_rule[rule].push(sorted);
     }
     // If only some rules or a part of the files were checked, some suppressions match nothing; only a complete run can
     // show that one is not needed.
@@ -262,7 +263,7 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
     }
     let mut joined = |of: fn(&mut Sorted) -> &mut Vec<Finding>| {
         let of_rule = |all: &mut Vec<Sorted>| all.iter_mut().map(|one| std::mem::take(of(one))).collect();
-        join::all(by_rule.values_mut().map(of_rule).collect(), &platform.sources)
+        join::all(by_rule.iter_mut().map(of_rule).collect(), &platform.sources)
     };
     report.suppressed = joined(|all| &mut all.accepted).len();
     report.only_stated = joined(|all| &mut all.stated).len();
@@ -274,7 +275,9 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
             .as_ref()
             .and_then(|s| Severity::parse(&s.value))
     });
-    kept.par_sort_by_cached_key(|f| order(f, platform));
+    identity::show_namespaces(&mut kept);
+    kept.par_sort_by_cached_key(|f| order(f, platform, rules));
+    identity::assign(&mut kept, platform);
     let (mut kept, mut apart): (Vec<Finding>, Vec<Finding>) =
         kept.into_iter().partition(|f| options.all || f.apart.is_none());
     if let Some(least) = least {
@@ -304,10 +307,10 @@ fn is_chosen(rule: &Rule, platform: &Platform, options: &Options) -> bool {
     let enabled = platform
         .overlay
         .rules
-        .get(rule.id)
+        .get(rule.id.as_str())
         .and_then(|s| s.enabled.as_ref())
         .is_none_or(|e| e.value);
-    let named = options.rules.iter().any(|r| r == rule.id);
+    let named = options.rules.iter().any(|r| *r == rule.id);
     if options.rules.is_empty() { enabled } else { named }
 }
 
@@ -321,11 +324,8 @@ type Order = (
     String,
 );
 
-fn order(finding: &Finding, platform: &Platform) -> Order {
-    let rank = rules::ALL
-        .iter()
-        .position(|r| r.id == finding.rule)
-        .unwrap_or(usize::MAX);
+fn order(finding: &Finding, platform: &Platform, rules: &RuleSet<'_>) -> Order {
+    let rank = rules.rank(finding.rule.as_str()).unwrap_or(usize::MAX);
     let (path, line) = finding.locations.first().map_or((String::new(), 0), |l| {
         (
             platform.sources.path(l.span.file).display().to_string(),
@@ -338,7 +338,7 @@ fn order(finding: &Finding, platform: &Platform) -> Order {
         rank,
         path,
         line,
-        finding.subject.clone(),
+        finding.subject.as_str().to_owned(),
         finding.title.clone(),
     )
 }

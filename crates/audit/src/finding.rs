@@ -1,6 +1,11 @@
 //! What a rule reports: a finding with its figures, its places and its assumptions; or that it could not
 //! judge, and which facts are missing.
 
+pub use crate::cause::Cause;
+pub use crate::fingerprint::Fingerprint;
+pub use crate::rule_id::RuleId;
+pub use crate::subject::Subject;
+use crate::subject::on_one_line;
 use cofferdam_formulas::Places;
 pub use cofferdam_formulas::{Confidence, Evidence, Location};
 use cofferdam_model::{Absence, Apart, ProjectId, Span};
@@ -70,7 +75,9 @@ pub type Figures = SortedMap<Cow<'static, str>, Figure>;
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// Rule id; the engine fills it.
-    pub rule: &'static str,
+    pub rule: RuleId,
+    /// What stays the same as long as the finding exists; the engine fills it.
+    pub fingerprint: Fingerprint,
     /// Severity; the rule's own unless set.
     pub severity: Option<Severity>,
     /// Confidence, from the sources of the facts it used.
@@ -85,17 +92,21 @@ pub struct Finding {
     pub clusters: SortedSet<Option<String>>,
     /// What it is about ("Deployment data-collector", "topic platform-events"). The same thing has the
     /// same subject in every environment.
-    pub subject: String,
+    pub subject: Subject,
     /// All subjects of the finding, its main subject first, if one line has the same effect on several; the
     /// engine fills it.
-    pub subjects: Vec<String>,
+    pub subjects: Vec<Subject>,
+    /// Of the findings that it absorbed, the one that has the fingerprint, if that is not its own: which of them is shown
+    /// depends on figures.
+    pub(crate) first: Option<Box<First>>,
     /// The project of the finding; the engine fills it.
     pub project: ProjectId,
     /// Environments of other projects with this finding, if they use the same file; the engine fills them.
     pub elsewhere: Vec<(ProjectId, String)>,
-    /// What makes the finding the same in another environment, if the title does not: it names the users of a secret, or
-    /// what else an environment has more of.
-    pub cause: Option<&'static str>,
+    /// What tells it apart from other findings of its rule about its subject, in every environment.
+    pub cause: Cause,
+    /// Whether it is one finding in all environments, although its figures or the things that it names differ between them.
+    pub alike: bool,
     /// Title, including the figure.
     pub title: String,
     /// The consequence, in the platform's own terms.
@@ -123,28 +134,32 @@ pub struct Finding {
     pub apart: Option<Apart>,
 }
 
-/// Names come from files: a line break in one would print a false line, a control character would act on the terminal.
-fn on_one_line(text: String) -> String {
-    match text.contains(char::is_control) {
-        true => text.replace(char::is_control, "\u{FFFD}"),
-        false => text,
-    }
+/// The finding that has the fingerprint of all that were joined: the least of those nearest to production.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct First {
+    /// How near to production it is.
+    pub(crate) stage: u8,
+    pub(crate) subject: Subject,
+    pub(crate) cause: Cause,
 }
 
 impl Finding {
     /// A finding about `subject` with the title `title`.
-    pub fn new(subject: impl Into<String>, title: impl Into<String>) -> Self {
+    pub fn new(subject: impl Into<Subject>, title: impl Into<String>) -> Self {
         Finding {
-            rule: "",
+            rule: RuleId::default(),
+            fingerprint: Fingerprint::default(),
             severity: None,
             confidence: Confidence::Certain,
             environments: Vec::new(),
             stage: None,
-            subject: on_one_line(subject.into()),
+            subject: subject.into(),
             subjects: Vec::new(),
+            first: None,
             project: ProjectId::default(),
             elsewhere: Vec::new(),
-            cause: None,
+            cause: Cause::default(),
+            alike: false,
             title: on_one_line(title.into()),
             explanation: String::new(),
             figures: Figures::default(),
@@ -169,10 +184,19 @@ impl Finding {
         self
     }
 
-    /// Sets what makes the finding the same in another environment, if the title differs between them.
+    /// Sets what tells it apart from other findings of its rule about its subject: a stable word, the name of a container,
+    /// a variable or a field, or both. A rule that may report twice about one subject needs it.
     #[must_use]
-    pub fn cause(mut self, cause: &'static str) -> Self {
-        self.cause = Some(cause);
+    pub fn cause(mut self, cause: impl Into<Cause>) -> Self {
+        self.cause = cause.into();
+        self
+    }
+
+    /// Records that it is one finding in all environments, although its figures or the things that it names differ between
+    /// them.
+    #[must_use]
+    pub fn alike(mut self) -> Self {
+        self.alike = true;
         self
     }
 
@@ -271,7 +295,7 @@ impl Finding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unjudged {
     /// Rule id; the engine fills it.
-    pub rule: &'static str,
+    pub rule: RuleId,
     /// Environments; the engine fills them.
     pub environments: Vec<String>,
     /// What could not be judged.

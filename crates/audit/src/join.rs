@@ -6,7 +6,7 @@ mod known;
 mod same;
 mod twins;
 
-use crate::finding::{Confidence, Finding, Location, Severity, Unjudged};
+use crate::finding::{Cause, Confidence, Finding, First, Location, RuleId, Severity, Subject, Unjudged};
 use crate::rules::common::is_production_like;
 use cofferdam_model::units::count;
 use cofferdam_model::{FileId, ProjectId, SourceMap, Span};
@@ -16,13 +16,19 @@ use known::{Copies, Known};
 use rayon::prelude::*;
 use same::{are_on_other_clusters, are_variants, is_known};
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::ffi::OsString;
 use std::path::{Component, Path};
 
-/// Rule, project, subject and cause: figures differ between environments although the cause is one.
-type Key = (&'static str, ProjectId, String, String);
+/// What makes two findings one in all environments: project, subject, cause, and what is said of them. The rule is the same
+/// in all findings that are compared.
+type Key = (ProjectId, Subject, Said);
+
+/// The cause, and the statement about the subject: what is true in one environment must not be said of another one. `None`
+/// if the rule says that the finding is one in all environments, whatever its figures are and whatever it names.
+type Said = (Cause, Option<String>);
 
 /// Joins what has one cause. Findings of two rules have none in common, so each rule's are joined by themselves, and side by
 /// side.
@@ -47,29 +53,39 @@ fn of_one_subject(all: Vec<Finding>) -> Vec<Finding> {
 }
 
 fn subject_key(finding: &Finding) -> Key {
-    (
-        finding.rule,
-        finding.project,
-        finding.subject.clone(),
-        cause(finding).to_owned(),
-    )
+    (finding.project, finding.subject.clone(), said(finding))
 }
 
-/// What makes two findings about one subject the same.
-fn cause(finding: &Finding) -> &str {
-    finding.cause.unwrap_or(&finding.title)
+/// What is said of the subject of a finding, without its name at the beginning: the namespace in it may be another one in
+/// each environment.
+fn said(finding: &Finding) -> Said {
+    let statement = || {
+        let title = finding.title.as_str();
+        let is_in_namespace = finding.subject.namespace().is_some();
+        let rest = title
+            .strip_prefix(finding.subject.as_str())
+            .filter(|_| is_in_namespace);
+        rest.unwrap_or(title).to_owned()
+    };
+    (finding.cause.clone(), (!finding.alike).then(statement))
+}
+
+/// The same without its name anywhere.
+fn said_of_any(finding: &Finding) -> Said {
+    let statement = || without_subject(&finding.title, finding.subject.as_str());
+    (finding.cause.clone(), (!finding.alike).then(statement))
 }
 
 fn by_subject(all: Vec<Finding>, keys: Vec<Key>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::new();
     let mut index: HashMap<Key, Known> = HashMap::default();
-    let mut of_subjects: HashMap<(&'static str, ProjectId, String), Vec<usize>> = HashMap::default();
+    let mut of_subjects: HashMap<(ProjectId, Subject), Vec<usize>> = HashMap::default();
     let mut crowds = Crowds::default();
     for (mut finding, key) in all.into_iter().zip(keys) {
         name_itself(&mut finding);
         let known = index.entry(key).or_default();
         let same = known.same(&joined, &finding, &crowds);
-        let subject = (finding.rule, finding.project, finding.subject.clone());
+        let subject = (finding.project, finding.subject.clone());
         let of_subject = of_subjects.entry(subject).or_default();
         let in_another_variant = || {
             // Nothing else is of another variant or cluster.
@@ -114,11 +130,13 @@ fn name_itself(finding: &mut Finding) {
 
 /// Removes what absorbed findings have named again: asking for each whether it is known would cost their square.
 fn name_once(finding: &mut Finding) {
-    for names in [&mut finding.subjects, &mut finding.environments] {
-        if names.len() > 1 {
-            let mut seen = HashSet::with_capacity_and_hasher(names.len(), Default::default());
-            names.retain(|name| seen.insert(name.clone()));
-        }
+    if finding.subjects.len() > 1 {
+        let mut seen = HashSet::with_capacity_and_hasher(finding.subjects.len(), Default::default());
+        (finding.subjects).retain(|subject| seen.insert((subject.clone(), subject.as_str().to_owned())));
+    }
+    if finding.environments.len() > 1 {
+        let mut seen = HashSet::with_capacity_and_hasher(finding.environments.len(), Default::default());
+        finding.environments.retain(|name| seen.insert(name.clone()));
     }
     let mut seen = HashSet::with_capacity_and_hasher(finding.elsewhere.len(), Default::default());
     finding.elsewhere.retain(|one| seen.insert(one.clone()));
@@ -129,7 +147,8 @@ fn name_once(finding: &mut Finding) {
 /// Whether both list the same things of two clusters of one environment: the lists are those of one of them.
 fn is_of_another_cluster(a: &Finding, b: &Finding, meet: impl Fn() -> bool) -> bool {
     let is_list = |finding: &Finding| {
-        finding.subject.starts_with(char::is_lowercase) && !finding.title.contains(&finding.subject)
+        let subject = finding.subject.as_str();
+        subject.starts_with(char::is_lowercase) && !finding.title.contains(subject)
     };
     is_list(a) && is_list(b) && are_on_other_clusters(a, b) && meet()
 }
@@ -138,7 +157,7 @@ fn is_of_another_cluster(a: &Finding, b: &Finding, meet: impl Fn() -> bool) -> b
 fn is_of_another_variant(a: &Finding, b: &Finding, meet: impl Fn() -> bool) -> bool {
     let file = |finding: &Finding| finding.locations.first().map(|l| l.span.file);
     // "Deployment shop/web" is one object in all variants; "secret PASSWORD" may be another one in another file.
-    let is_object = a.subject.starts_with(char::is_uppercase);
+    let is_object = a.subject.as_str().starts_with(char::is_uppercase);
     (is_object || file(a) == file(b)) && are_variants(a, b) && meet()
 }
 
@@ -163,7 +182,9 @@ fn absorb(first: &mut Finding, mut other: Finding) {
     if weight(&other) > weight(first) {
         std::mem::swap(first, &mut other);
     }
-    let is_same_text = first.subject != other.subject || first.explanation == other.explanation;
+    let is_same_text =
+        first.subject.as_str() != other.subject.as_str() || first.explanation == other.explanation;
+    keep_first(first, &other);
     first.severity = first.severity.max(other.severity);
     // What the other depends on takes nothing from this one, whose text is shown.
     let is_weaker = other.confidence < first.confidence;
@@ -198,6 +219,27 @@ fn absorb(first: &mut Finding, mut other: Finding) {
         if !first.locations.iter().any(|l| l.span == place) {
             first.also_at.push(place);
         }
+    }
+}
+
+/// Keeps the subject and the cause of the finding that has the fingerprint of both, whichever of them is shown.
+fn keep_first(shown: &mut Finding, other: &Finding) {
+    let is_same = shown.subject == other.subject && shown.cause == other.cause;
+    if is_same && shown.first.is_none() && other.first.is_none() {
+        return;
+    }
+    let first = |finding: &Finding| match &finding.first {
+        Some(first) => (**first).clone(),
+        None => First {
+            stage: finding.stage.unwrap_or(1),
+            subject: finding.subject.clone(),
+            cause: finding.cause.clone(),
+        },
+    };
+    let order = |first: &First| (Reverse(first.stage), first.subject.clone(), first.cause.clone());
+    let (one, another) = (first(shown), first(other));
+    if order(&another) < order(&one) {
+        shown.first = Some(Box::new(another));
     }
 }
 
@@ -250,8 +292,8 @@ fn without_word(text: &str, name: &str) -> String {
     out
 }
 
-/// Rule, line, and cause without its subject. Two projects of one tree may use one file.
-type LineKey = (&'static str, Span, String);
+/// A line and what is said of it. Two projects of one tree may use one file.
+type LineKey = (Span, Said);
 
 /// Joins findings that differ only in their subject and come from the same line: if many overlays put one
 /// base into many namespaces, the fault is in one line. The same in copies of one file is joined too.
@@ -263,6 +305,7 @@ fn of_one_line(all: Vec<Finding>, sources: &SourceMap) -> Vec<Finding> {
     for finding in &mut joined {
         finding.environments.sort();
         finding.elsewhere.sort();
+        show_namespaces(finding);
         name_others(finding);
     }
     joined
@@ -283,7 +326,7 @@ fn of_copies<'a>(all: Vec<Finding>, path: impl Fn(FileId) -> &'a Path) -> Vec<Fi
             let name = path.file_name().unwrap_or_default().to_owned();
             (name, path.components().count())
         };
-        let once = is_named_once(&finding.subject);
+        let once = is_named_once(finding.subject.as_str());
         let place = (!once).then(place);
         let known = index.entry((subject_key(&finding), place)).or_default();
         let is_copy = |other| once || differ_in_one_directory(path(other), path(file));
@@ -312,23 +355,25 @@ const OF_DIRECTORIES: &[&str] = &["manifest-invalid", "kafka-replication"];
 /// Joins the same defect of several things of one kind in one directory.
 fn of_one_directory<'a>(all: Vec<Finding>, path: impl Fn(FileId) -> &'a Path) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
-    let mut index: HashMap<(&'static str, ProjectId, &Path, String, String), usize> = HashMap::default();
+    let mut index: HashMap<(ProjectId, &Path, String, Option<Severity>, Said), usize> = HashMap::default();
     for finding in all {
         let place = finding.locations.first().map(|l| path(l.span.file));
         let directory = place
             .and_then(Path::parent)
-            .filter(|_| OF_DIRECTORIES.contains(&finding.rule));
+            .filter(|_| OF_DIRECTORIES.contains(&finding.rule.as_str()));
         let Some(directory) = directory else {
             joined.push(finding);
             continue;
         };
-        let kind = finding.subject.split(' ').next().unwrap_or_default().to_owned();
-        let said = format!(
-            "{:?} {}",
-            finding.severity,
-            without_subject(cause(&finding), &finding.subject)
-        );
-        match index.entry((finding.rule, finding.project, directory, kind, said)) {
+        let kind = finding
+            .subject
+            .as_str()
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let said = said_of_any(&finding);
+        match index.entry((finding.project, directory, kind, finding.severity, said)) {
             Entry::Occupied(known) => absorb(&mut joined[*known.get()], finding),
             Entry::Vacant(new) => {
                 new.insert(joined.len());
@@ -342,7 +387,7 @@ fn of_one_directory<'a>(all: Vec<Finding>, path: impl Fn(FileId) -> &'a Path) ->
 
 /// The subjects of a finding as a set: one line may have thousands.
 fn subjects(finding: &Finding) -> BTreeSet<&str> {
-    finding.subjects.iter().map(String::as_str).collect()
+    finding.subjects.iter().map(Subject::as_str).collect()
 }
 
 /// Whether only one thing in a cluster can have this name: an object with its namespace, or an image.
@@ -376,11 +421,7 @@ pub(crate) fn early(all: Vec<Finding>) -> Vec<Finding> {
 }
 
 fn line_key(finding: &Finding) -> Option<LineKey> {
-    Some((
-        finding.rule,
-        finding.locations.first()?.span,
-        without_subject(cause(finding), &finding.subject),
-    ))
+    Some((finding.locations.first()?.span, said_of_any(finding)))
 }
 
 fn by_line(all: Vec<Finding>, keys: Vec<Option<LineKey>>) -> Vec<Finding> {
@@ -404,6 +445,24 @@ fn by_line(all: Vec<Finding>, keys: Vec<Option<LineKey>>) -> Vec<Finding> {
     joined
 }
 
+/// Shows the namespaces of subjects that would look the same without them.
+fn show_namespaces(finding: &mut Finding) {
+    if finding.subjects.len() < 2 {
+        return;
+    }
+    let mut seen = HashSet::default();
+    if finding
+        .subjects
+        .iter()
+        .all(|subject| seen.insert(subject.as_str()))
+    {
+        return;
+    }
+    for subject in std::iter::once(&mut finding.subject).chain(&mut finding.subjects) {
+        *subject = subject.with_namespace();
+    }
+}
+
 /// Names the other subjects of the finding: their number and the first three.
 fn name_others(finding: &mut Finding) {
     let total = finding.subjects.len();
@@ -413,7 +472,7 @@ fn name_others(finding: &mut Finding) {
     let others = total - 1;
     // Then each environment has one: it is one thing in all of them.
     let of_environments = total == finding.environments.len() + finding.elsewhere.len();
-    let shown: Vec<&str> = finding.subjects.iter().take(3).map(String::as_str).collect();
+    let shown: Vec<&str> = finding.subjects.iter().take(3).map(Subject::as_str).collect();
     let names = match total - shown.len() {
         0 => shown.join(", "),
         n => format!("{} and {n} more", shown.join(", ")),
@@ -433,7 +492,7 @@ fn name_others(finding: &mut Finding) {
     finding.explanation = format!("{} {sentence}", finding.explanation).trim().to_owned();
 }
 
-type UnjudgedKey = (&'static str, String, Vec<String>, Option<String>);
+type UnjudgedKey = (RuleId, String, Vec<String>, Option<String>);
 
 /// Joins results of "could not judge" with the same reason in several environments.
 pub(crate) fn unjudged(all: Vec<Unjudged>) -> Vec<Unjudged> {
@@ -441,7 +500,7 @@ pub(crate) fn unjudged(all: Vec<Unjudged>) -> Vec<Unjudged> {
     let mut index: HashMap<UnjudgedKey, usize> = HashMap::default();
     for one in all {
         let key = (
-            one.rule,
+            one.rule.clone(),
             one.subject.clone(),
             one.needs.clone(),
             one.partial.clone(),
@@ -460,7 +519,7 @@ pub(crate) fn unjudged(all: Vec<Unjudged>) -> Vec<Unjudged> {
             }
         }
     }
-    joined.sort_by(|a, b| (a.rule, &a.subject, &a.needs).cmp(&(b.rule, &b.subject, &b.needs)));
+    joined.sort_by(|a, b| (&a.rule, &a.subject, &a.needs).cmp(&(&b.rule, &b.subject, &b.needs)));
     joined
 }
 

@@ -2,19 +2,22 @@
 //! findings. A rule reads only the model; it knows no file format.
 
 use crate::finding::{Finding, Severity, Unjudged};
+pub use crate::rule_id::RuleId;
+pub use crate::setting::{Setting, Value};
 use cofferdam_model::overlay::RuleSettings;
 use cofferdam_model::workload::ObjectId;
 use cofferdam_model::{Absence, DeploymentId, Environment, Platform, Span};
 use cofferdam_syntax::hash::HashMap;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 /// A rule.
 #[derive(Debug)]
 pub struct Rule {
-    /// Id in kebab-case.
-    pub id: &'static str,
+    /// Its id.
+    pub id: RuleId,
     /// The group of the rule.
     pub group: Group,
     /// Severity unless the finding sets another.
@@ -22,14 +25,46 @@ pub struct Rule {
     /// Whether and how it can be fixed in the files.
     pub fix: Fix,
     /// What it finds, in one line.
-    pub summary: &'static str,
+    pub summary: Cow<'static, str>,
     /// What its findings may claim not to exist: objects and files other than the one that they point at.
     /// Empty if every finding is about something that exists.
     pub absences: &'static [Absence],
+    /// Its settings in `cofferdam.yaml`, beside `enabled` and `severity`.
+    pub settings: &'static [Setting],
     /// Its documentation page, in Markdown.
-    pub page: &'static str,
+    pub page: Cow<'static, str>,
     /// Looks at one environment.
-    pub check: fn(&Context<'_>, &mut Verdicts),
+    pub check: Check,
+}
+
+/// What was made from a rule that people wrote.
+pub type OwnCheck = dyn Fn(&Context<'_>, &mut Verdicts) + Send + Sync;
+
+/// What a rule does.
+pub enum Check {
+    /// A function of a rule that is built in.
+    BuiltIn(fn(&Context<'_>, &mut Verdicts)),
+    /// What was made from a rule that people wrote.
+    Own(Box<OwnCheck>),
+}
+
+impl Check {
+    /// Looks at one environment.
+    pub(crate) fn run(&self, cx: &Context<'_>, out: &mut Verdicts) {
+        match self {
+            Check::BuiltIn(check) => check(cx, out),
+            Check::Own(check) => check(cx, out),
+        }
+    }
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Check::BuiltIn(_) => "BuiltIn",
+            Check::Own(_) => "Own",
+        })
+    }
 }
 
 /// Groups of rules, in the order of reports.
@@ -107,9 +142,12 @@ pub struct Shared {
 }
 
 impl Context<'_> {
-    /// A setting of this rule as a number.
-    pub fn number(&self, name: &str) -> Option<f64> {
-        self.settings?.settings.get(name)?.value.parse().ok()
+    /// The value of a setting of this rule: what people wrote, else the default.
+    pub fn setting(&self, setting: &Setting) -> Value {
+        let stated = self.settings.and_then(|said| said.settings.get(setting.name));
+        // What cannot be read was refused when the overlay was checked.
+        let value = stated.and_then(|fact| setting.read(&fact.value).ok());
+        value.unwrap_or(setting.default)
     }
 
     /// Whether an object counts where the objects of the environment are added up or said to have none of something.
@@ -125,11 +163,6 @@ impl Context<'_> {
         deployment.is_none_or(|id| {
             !scope.by_default.contains(&id) || scope.counts_in(id, self.env.project, &self.env.name)
         })
-    }
-
-    /// A setting of this rule as a duration (bare numbers are seconds).
-    pub fn duration(&self, name: &str) -> Option<Duration> {
-        cofferdam_model::units::seconds(&self.settings?.settings.get(name)?.value)
     }
 }
 
@@ -156,7 +189,7 @@ impl Verdicts {
         partial: Option<String>,
     ) {
         self.unjudged.push(Unjudged {
-            rule: "",
+            rule: RuleId::default(),
             environments: Vec::new(),
             subject: subject.into(),
             needs: needs.into_iter().map(Into::into).collect(),

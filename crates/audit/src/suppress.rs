@@ -2,7 +2,7 @@
 //! joined, since whoever accepts a finding at one place has not accepted it at the others.
 
 use crate::finding::Finding;
-use crate::rules;
+use crate::rule_set::RuleSet;
 use cofferdam_model::overlay::Ignore;
 use cofferdam_model::units::count;
 use cofferdam_model::{Platform, Span, Suppression};
@@ -27,8 +27,8 @@ impl Accepted<'_> {
                 .first()
                 .is_some_and(|l| glob.is_match(platform.overlay.sees(platform.sources.path(l.span.file))))
         };
-        self.ignore.rule.as_ref().is_none_or(|rule| rule == finding.rule)
-            && (self.subject.as_ref()).is_none_or(|glob| glob.is_match(&finding.subject))
+        self.ignore.rule.as_ref().is_none_or(|rule| *rule == finding.rule)
+            && (self.subject.as_ref()).is_none_or(|glob| glob.is_match(finding.subject.as_str()))
             && self.path.as_ref().is_none_or(is_path)
     }
 }
@@ -45,6 +45,7 @@ pub(crate) type Notes = Vec<(Span, String)>;
 /// Everything that a person accepts.
 pub(crate) struct Suppressions<'a> {
     platform: &'a Platform,
+    rules: &'a RuleSet<'a>,
     overlay: Vec<Accepted<'a>>,
     comments: ByLine<'a>,
     used_comments: Vec<AtomicBool>,
@@ -52,11 +53,17 @@ pub(crate) struct Suppressions<'a> {
 
 impl<'a> Suppressions<'a> {
     /// Prepares them; those that ended before `today` or do nothing are noted.
-    pub(crate) fn new(platform: &'a Platform, today: Option<jiff::civil::Date>, notes: &mut Notes) -> Self {
+    pub(crate) fn new(
+        platform: &'a Platform,
+        rules: &'a RuleSet<'a>,
+        today: Option<jiff::civil::Date>,
+        notes: &mut Notes,
+    ) -> Self {
         Suppressions {
             platform,
+            rules,
             overlay: of_overlay(platform, today, notes),
-            comments: of_comments(&platform.suppressions, notes),
+            comments: of_comments(&platform.suppressions, rules, notes),
             used_comments: platform
                 .suppressions
                 .iter()
@@ -88,7 +95,7 @@ impl<'a> Suppressions<'a> {
             let there = self.comments.get(&(l.span.file.0, line))?;
             there
                 .iter()
-                .find(|(_, rules)| rules.iter().any(|r| r == finding.rule))
+                .find(|(_, rules)| rules.iter().any(|r| *r == finding.rule))
                 .map(|(at, _)| *at)
         })
     }
@@ -100,8 +107,9 @@ impl<'a> Suppressions<'a> {
         let overlay = (self.overlay.iter())
             .filter(|a| !is_used(&a.used))
             .map(|a| a.ignore.span);
-        let does_something =
-            |s: &Suppression| !s.reason.is_empty() && s.rules.iter().any(|rule| rules::find(rule).is_some());
+        let does_something = |s: &Suppression| {
+            !s.reason.is_empty() && s.rules.iter().any(|rule| self.rules.find(rule).is_some())
+        };
         let comments = (platform.suppressions.iter())
             .zip(&self.used_comments)
             .filter(|(s, used)| !is_used(used) && does_something(s))
@@ -145,7 +153,7 @@ fn of_overlay<'a>(
     accepted
 }
 
-fn of_comments<'a>(all: &'a [Suppression], notes: &mut Notes) -> ByLine<'a> {
+fn of_comments<'a>(all: &'a [Suppression], known: &RuleSet<'_>, notes: &mut Notes) -> ByLine<'a> {
     let mut by_line = ByLine::new();
     for (at, s) in all.iter().enumerate() {
         if s.rules.is_empty() {
@@ -157,11 +165,11 @@ fn of_comments<'a>(all: &'a [Suppression], notes: &mut Notes) -> ByLine<'a> {
         } else {
             let mut seen = BTreeSet::new();
             let unknown = s.rules.iter().map(String::as_str);
-            let unknown = unknown.filter(|rule| rules::find(rule).is_none() && seen.insert(*rule));
+            let unknown = unknown.filter(|rule| known.find(rule).is_none() && seen.insert(*rule));
             let unknown: Vec<&str> = unknown.collect();
             let more = unknown.len().saturating_sub(SHOWN);
             for rule in unknown.into_iter().take(SHOWN) {
-                let near = match rules::nearest(rule) {
+                let near = match known.nearest(rule) {
                     Some(near) => format!(", did you mean `{near}`?"),
                     None => "; `cofferdam rules` lists them all".to_owned(),
                 };
@@ -199,7 +207,7 @@ mod tests {
             line: 1,
         };
         let mut notes = Notes::new();
-        of_comments(&[comment], &mut notes);
+        of_comments(&[comment], &RuleSet::built_in(), &mut notes);
         let notes: Vec<&str> = notes.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(notes.len(), 4);
         assert!(notes[2].starts_with("no such rule `y`"), "{notes:?}");

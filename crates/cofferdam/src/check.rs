@@ -4,9 +4,12 @@ use crate::exit::{BAD_INPUT, FINDINGS};
 use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::output::{self, Color};
 use clap::ValueEnum;
-use cofferdam_audit::report::{json, scope, text};
-use cofferdam_audit::{Options, Severity, audit, rules, severity_of};
+use cofferdam_audit::report::{Checked, scope};
+use cofferdam_audit::{Options, Report, RuleSet, Severity, audit_with, severity_of};
 use cofferdam_model::Platform;
+use cofferdam_model::report::{self, Style};
+use cofferdam_simulate::rehearse::Rehearsal;
+use cofferdam_simulate::report as simulated;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +52,9 @@ pub(crate) struct Args {
     /// not read; judge nothing.
     #[arg(long, conflicts_with_all = ["min_severity", "rule", "simulate", "quiet"])]
     explain_scope: bool,
+    /// In JSON, give each place its route: the path to the value in its document, which stays when lines move.
+    #[arg(long)]
+    routes: bool,
     /// Print one line for each finding.
     #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
@@ -94,10 +100,9 @@ pub(crate) fn run(args: &Args, color: Color, docs: Option<&'static str>) -> Resu
 }
 
 fn check(args: &Args, color: Color, docs: Option<&'static str>) -> Result<ExitCode, String> {
-    for rule in &args.rule {
-        if rules::find(rule).is_none() {
-            return Err(crate::explain::unknown_rule(rule));
-        }
+    let rules = RuleSet::built_in();
+    if let Some(unknown) = args.rule.iter().find(|id| rules.find(id).is_none()) {
+        return Err(rules.unknown(unknown));
     }
     let progress = progress(&args.paths);
     let platform =
@@ -115,66 +120,81 @@ fn check(args: &Args, color: Color, docs: Option<&'static str>) -> Result<ExitCo
         all: args.all,
         today: Some(jiff::Zoned::now().date()),
     };
-    let report = audit(&platform, &options);
-    let nothing = report.is_nothing(&platform);
-    let rehearsals = if args.simulate {
-        let wanted = crate::simulate::Wanted {
-            name: args.environment.first().map(String::as_str),
-            all: args.all,
-        };
-        crate::simulate::pointed_at(&report, &platform, wanted)?
-    } else {
-        Vec::new()
-    };
+    let report = audit_with(&platform, &rules, &options);
+    let nothing = report.is_nothing(&platform) && !args.input.allow_empty;
+    let exit_status = exit_status(args, &report, &platform);
+    let run = output::run(exit_status, docs);
+    let rehearsals = rehearse(args, (&report, &platform))?;
     progress.finish_and_clear();
     match args.format {
-        Format::Json => {
-            let value = args
-                .simulate
-                .then(|| cofferdam_simulate::report::json::value(&rehearsals, &platform))
-                .transpose()
-                .map_err(|e| format!("cannot write the report: {e}"))?;
-            output::print_with(&[&redactor], |out| json::write(&report, &platform, value, out))?;
-        }
         // The error below explains the rest.
-        Format::Text if nothing && !args.input.allow_empty => input::print_notes(&platform),
-        Format::Text => {
-            let style = text::Style {
+        Format::Text if nothing => input::print_notes(&platform),
+        _ => {
+            let style = Style {
                 docs,
                 ..style(args, color)
             };
-            let lead = cofferdam_simulate::report::text::Style {
-                color: style.color,
-                width: style.width,
-                docs,
+            let value = args
+                .simulate
+                .then(|| simulated::json::value(&rehearsals, &platform, &run))
+                .transpose()
+                .map_err(|e| format!("cannot write the report: {e}"))?;
+            let checked = Checked {
+                report: &report,
+                platform: &platform,
+                redactor: &redactor,
+                rehearsals: value,
+                routes: args.routes,
+                lead: simulated::text::lead(&rehearsals, style.into()),
             };
-            let lead = cofferdam_simulate::report::text::lead(&rehearsals, lead);
-            let report = text::render(&report, &platform, &redactor, style);
-            output::print_report(&format!("{lead}{report}"), style.color, &[&redactor])?;
+            let format = match args.format {
+                Format::Text => report::Format::Text(style),
+                Format::Json => report::Format::Json,
+            };
+            output::report(&checked, format, &run, &[&redactor])?;
         }
     }
-    if nothing && !args.input.allow_empty {
+    if nothing {
         return Err(match report.is_unread(&platform) {
             true => input::unread(&args.paths, &platform),
             false => input::nothing(&args.paths, &platform),
         });
     }
-    let fail_on = Severity::from(args.fail_on);
-    let failed = report.findings.iter().any(|f| severity_of(f) >= fail_on);
-    let unreadable = !platform.reading.unreadable.is_empty();
     // The process ends now, and the system frees the memory at once: freeing a large platform value by value
     // would only cost time.
     std::mem::forget((report, redactor));
     std::mem::forget(platform);
-    Ok(match (failed, unreadable) {
-        (true, _) => ExitCode::from(FINDINGS),
-        (false, true) => ExitCode::from(BAD_INPUT),
-        (false, false) => ExitCode::SUCCESS,
-    })
+    Ok(ExitCode::from(exit_status))
 }
 
-fn style(args: &Args, color: Color) -> text::Style {
-    text::Style {
+/// The rehearsals that the findings point at, with --simulate.
+fn rehearse(args: &Args, (report, platform): (&Report, &Platform)) -> Result<Vec<Rehearsal>, String> {
+    if !args.simulate {
+        return Ok(Vec::new());
+    }
+    let wanted = crate::simulate::Wanted {
+        name: args.environment.first().map(String::as_str),
+        all: args.all,
+    };
+    crate::simulate::pointed_at(report, platform, wanted)
+}
+
+/// The status with which the process ends, unless printing fails.
+fn exit_status(args: &Args, report: &Report, platform: &Platform) -> u8 {
+    let fail_on = Severity::from(args.fail_on);
+    let failed = report.findings.iter().any(|f| severity_of(f) >= fail_on);
+    let unreadable = !platform.reading.unreadable.is_empty();
+    let nothing = report.is_nothing(platform) && !args.input.allow_empty;
+    match (failed, unreadable) {
+        _ if nothing => BAD_INPUT,
+        (true, _) => FINDINGS,
+        (false, true) => BAD_INPUT,
+        (false, false) => 0,
+    }
+}
+
+fn style(args: &Args, color: Color) -> Style {
+    Style {
         color: color.on_stdout(),
         width: output::width(),
         brief: args.quiet,

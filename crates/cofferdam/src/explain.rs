@@ -1,7 +1,7 @@
 //! `cofferdam rules` and `cofferdam explain`.
 
 use crate::output;
-use cofferdam_audit::{Rule, rules};
+use cofferdam_audit::{Rule, RuleSet};
 use cofferdam_simulate::scenarios;
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -37,10 +37,11 @@ enum Format {
 /// Prints the page of a rule or a scenario.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let name = args.name.as_str();
-    let rule = rules::find(name).map(|rule| rule.page);
-    let page = rule.or_else(|| scenarios::find(name).map(|scenario| scenario.text));
+    let rules = RuleSet::built_in();
+    let page = rules.find(name).map(|rule| &*rule.page);
+    let page = page.or_else(|| scenarios::find(name).map(|scenario| scenario.text));
     let page = page.ok_or_else(|| {
-        let near = match (rules::nearest(name), nearest_scenario(name)) {
+        let near = match (rules.nearest(name), nearest_scenario(name)) {
             (Some(rule), Some(scenario)) => {
                 format!("did you mean the rule `{rule}` or the scenario `{scenario}`? ")
             }
@@ -59,19 +60,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
 
 /// Prints the list of rules.
 pub(crate) fn rules(args: &RulesArgs) -> Result<ExitCode, String> {
+    let rules = RuleSet::built_in();
     let text = match args.format {
-        Format::Text => list(),
-        Format::Json => json()?,
+        Format::Text => list(&rules),
+        Format::Json => json(&rules)?,
     };
     output::print(&text, false, &[])?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn list() -> String {
+fn list(rules: &RuleSet<'_>) -> String {
     let mut out = String::new();
     let mut group = None;
-    let width = rules::ALL.iter().map(|r| r.id.len()).max().unwrap_or(0);
-    let mut sorted: Vec<&Rule> = rules::ALL.to_vec();
+    let width = rules.iter().map(|r| r.id.len()).max().unwrap_or(0);
+    let mut sorted: Vec<&Rule> = rules.iter().collect();
     sorted.sort_by_key(|r| r.group);
     for rule in sorted {
         if group != Some(rule.group) {
@@ -88,16 +90,21 @@ fn list() -> String {
     out
 }
 
-fn json() -> Result<String, String> {
-    let all: Vec<serde_json::Value> = rules::ALL
-        .iter()
+fn json(rules: &RuleSet<'_>) -> Result<String, String> {
+    let all: Vec<serde_json::Value> = (rules.iter())
         .map(|r| {
             serde_json::json!({
-                "id": r.id,
+                "id": r.id.as_str(),
                 "group": r.group.title(),
                 "severity": r.severity.name(),
                 "fix": r.fix.name(),
                 "summary": r.summary,
+                "settings": r.settings.iter().map(|setting| serde_json::json!({
+                    "name": setting.name,
+                    "value": setting.default.expected(),
+                    "default": setting.default.to_string(),
+                    "sentence": setting.sentence,
+                })).collect::<Vec<_>>(),
             })
         })
         .collect();
@@ -108,14 +115,4 @@ fn json() -> Result<String, String> {
 
 fn nearest_scenario(name: &str) -> Option<&'static str> {
     cofferdam_syntax::nearest::nearest(name, scenarios::ALL.iter().map(|s| s.name))
-}
-
-/// The error for a rule that does not exist.
-pub(crate) fn unknown_rule(name: &str) -> String {
-    match rules::nearest(name) {
-        Some(near) => {
-            format!("there is no rule `{name}`; did you mean `{near}`? `cofferdam rules` lists them all")
-        }
-        None => format!("there is no rule `{name}`; `cofferdam rules` lists them all"),
-    }
 }

@@ -1,8 +1,8 @@
 //! The input of `check`, `simulate` and `init`: paths, standard input, an overlay.
 
 use crate::output::{self, Color};
+use cofferdam_audit::RuleSet;
 use cofferdam_audit::report::text;
-use cofferdam_audit::rules;
 use cofferdam_ingest::Input;
 use cofferdam_model::units::count;
 use cofferdam_model::{Environment, Platform, UnreadableFile};
@@ -123,46 +123,19 @@ fn refuse_overlay_problems(platform: &Platform, color: Color) -> Result<(), Stri
     ))
 }
 
-/// The errors in the overlay, including rules that do not exist.
+/// The errors in the overlay, including those in what it says about rules.
 fn overlay_problems(platform: &Platform) -> Vec<UnreadableFile> {
-    let mut problems = platform.reading.overlay_problems.clone();
-    let overlay = &platform.overlay;
-    let settings = overlay
-        .rules
-        .iter()
-        .filter_map(|(id, s)| Some((id.as_str(), s.span?)));
-    let ignores = overlay
-        .ignores
-        .iter()
-        .filter_map(|i| Some((i.rule.as_deref()?, i.span)));
-    for (id, span) in settings.chain(ignores) {
-        if rules::find(id).is_none() {
-            problems.push(UnreadableFile {
-                path: platform.sources.path(span.file).to_path_buf(),
-                span: Some(span),
-                message: crate::explain::unknown_rule(id),
-            });
-        }
-    }
-    for (id, settings) in &overlay.rules {
-        let Some(rule) = rules::find(id) else { continue };
-        let known = rules::settings(rule);
-        for (name, fact) in settings
-            .settings
-            .iter()
-            .filter(|(name, _)| !known.contains(&name.as_str()))
-        {
-            let own = known.iter().map(|own| format!(", `{own}`")).collect::<String>();
-            problems.push(UnreadableFile {
-                path: fact.span().map_or_else(PathBuf::new, |span| {
-                    platform.sources.path(span.file).to_path_buf()
-                }),
-                span: fact.span(),
-                message: format!("the rule {id} has no setting `{name}`; it has `enabled`, `severity`{own}"),
-            });
-        }
-    }
-    problems
+    let of_rules = RuleSet::built_in().problems(&platform.overlay).into_iter();
+    let of_rules = of_rules.map(|problem| UnreadableFile {
+        path: problem.span.map_or_else(PathBuf::new, |span| {
+            platform.sources.path(span.file).to_path_buf()
+        }),
+        span: problem.span,
+        message: problem.message,
+    });
+    (platform.reading.overlay_problems.iter().cloned())
+        .chain(of_rules)
+        .collect()
 }
 
 /// The environments that count: those of the platform, and with `all` those of separate places.

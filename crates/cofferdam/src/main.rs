@@ -76,7 +76,7 @@ fn describe(place: &str, payload: &dyn std::any::Any) -> String {
 /// The command with the ids of rules and the names of scenarios as possible values, for completions. A run
 /// does not have them: its error for an unknown name offers the nearest instead of all.
 fn with_names() -> clap::Command {
-    let rules = || cofferdam_audit::rules::ALL.iter().map(|rule| rule.id);
+    let rules = || cofferdam_audit::rules::ALL.iter().map(|rule| rule.id.as_str());
     let scenarios = || {
         cofferdam_simulate::scenarios::ALL
             .iter()

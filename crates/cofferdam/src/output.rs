@@ -6,6 +6,7 @@
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use cofferdam_model::redact::{self, Redacted, Redactor};
+use cofferdam_model::report::{Format, Reporter, Run};
 use std::borrow::Cow;
 use std::io::{self, Write};
 
@@ -181,6 +182,37 @@ pub(crate) fn print_with(
         Err(e) => Err(format!("cannot write to standard output: {e}")),
         Ok(()) => Ok(()),
     }
+}
+
+/// This run of the command, for a report. `docs` is where the documentation is published, if that was said.
+pub(crate) fn run(exit_status: u8, docs: Option<&'static str>) -> Run<'static> {
+    Run {
+        version: env!("CARGO_PKG_VERSION"),
+        exit_status,
+        docs_url: docs,
+    }
+}
+
+/// Prints a report in one of its formats, without the secrets of the files. Every report of a command goes this way.
+/// Returns whether the report has this format.
+///
+/// # Errors
+/// The system's reason, except when the reader closed the pipe.
+pub(crate) fn report(
+    report: &dyn Reporter,
+    format: Format,
+    run: &Run<'_>,
+    redactors: &[&Redactor<'_>],
+) -> Result<bool, String> {
+    match format {
+        Format::Text(style) => print_report(&report.text(style), style.color, redactors)?,
+        Format::Json => print_with(redactors, |out| report.json(run, out))?,
+        Format::Svg => match report.svg() {
+            Some(svg) => print(&svg, false, redactors)?,
+            None => return Ok(false),
+        },
+    }
+    Ok(true)
 }
 
 /// Prints errors to standard error, without the secrets of the files.

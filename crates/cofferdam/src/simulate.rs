@@ -1,6 +1,6 @@
 //! `cofferdam simulate`.
 
-use crate::exit::FINDINGS;
+use crate::exit::{BAD_INPUT, FINDINGS};
 use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::new_file;
 use crate::output::{self, Color};
@@ -8,10 +8,11 @@ use crate::replay;
 use clap::ValueEnum;
 use cofferdam_audit::Report;
 use cofferdam_model::redact::Redactor;
+use cofferdam_model::report::{self, Reporter, Style};
 use cofferdam_model::{Environment, Platform};
 use cofferdam_policy::trace::{self, Header};
 use cofferdam_simulate::rehearse::{Rehearsal, Settings, rehearse};
-use cofferdam_simulate::report::{chart, compare, json, text};
+use cofferdam_simulate::report::Rehearsed;
 use cofferdam_simulate::scenarios::{self, Scenario};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -127,84 +128,97 @@ pub(crate) fn run(args: &Args, color: Color, docs: Option<&'static str>) -> Resu
             write_trace(out, args.seed, sides, &redactors)
         })?;
     }
-    let style = text::Style {
+    let outcome = Outcome::of(&rehearsals, other.as_ref().map_or(&[], |(_, after)| after));
+    let report = Rehearsed {
+        rehearsals: &rehearsals,
+        platform: &platform,
+        after: other
+            .as_ref()
+            .map(|(platform, after)| (after.as_slice(), platform)),
+    };
+    let refusal = outcome.refusal(args, &redactors);
+    let exit_status = match &refusal {
+        Some(_) => BAD_INPUT,
+        None if outcome.is_wanting || outcome.beyond.is_some() => FINDINGS,
+        None => 0,
+    };
+    let style = Style {
         color: color.on_stdout(),
         width: output::width(),
         docs,
+        ..Style::default()
     };
-    print(
-        args.format,
-        (&platform, &rehearsals),
-        other.as_ref(),
-        &redactors,
-        style,
-    )?;
-    let after = other.iter().flat_map(|(_, rehearsals)| rehearsals);
-    let all: Vec<&Rehearsal> = rehearsals.iter().chain(after).collect();
-    let wanting = all.iter().any(|r| !r.needs.is_empty());
-    let nothing = all.iter().all(|r| r.results.is_empty() && r.needs.is_empty());
-    let beyond = all.iter().find_map(|r| r.beyond.first());
-    if let (true, Some(beyond)) = (nothing, beyond) {
-        // A name in it comes from a file, and so may a secret in the name.
-        let beyond = redactors
-            .iter()
-            .fold(beyond.clone(), |text, r| r.text(&text).into_owned());
-        return Err(format!("nothing was rehearsed: {beyond}"));
+    print(args, &report, (exit_status, style), &redactors)?;
+    match refusal {
+        Some(message) => Err(message),
+        None => Ok(ExitCode::from(exit_status)),
     }
-    if nothing && !args.input.allow_empty {
-        return Err(format!(
-            "nothing to rehearse in {}; if this is expected, add --allow-empty",
-            input::shown(&args.paths)
-        ));
+}
+
+/// What became of all rehearsals.
+struct Outcome<'a> {
+    /// Whether a fact is missing.
+    is_wanting: bool,
+    /// Whether there was nothing to rehearse.
+    is_nothing: bool,
+    /// What is too large to be run.
+    beyond: Option<&'a String>,
+}
+
+impl<'a> Outcome<'a> {
+    fn of(rehearsals: &'a [Rehearsal], after: &'a [Rehearsal]) -> Self {
+        let all = || rehearsals.iter().chain(after);
+        Outcome {
+            is_wanting: all().any(|r| !r.needs.is_empty()),
+            is_nothing: all().all(|r| r.results.is_empty() && r.needs.is_empty()),
+            beyond: all().find_map(|r| r.beyond.first()),
+        }
     }
-    Ok(if wanting || beyond.is_some() {
-        ExitCode::from(FINDINGS)
-    } else {
-        ExitCode::SUCCESS
-    })
+
+    /// Why nothing was rehearsed, if that is an error.
+    fn refusal(&self, args: &Args, redactors: &[&Redactor<'_>]) -> Option<String> {
+        if !self.is_nothing {
+            return None;
+        }
+        if let Some(beyond) = self.beyond {
+            // A name in it comes from a file, and so may a secret in the name.
+            let beyond = redactors
+                .iter()
+                .fold(beyond.clone(), |text, r| r.text(&text).into_owned());
+            return Some(format!("nothing was rehearsed: {beyond}"));
+        }
+        (!args.input.allow_empty).then(|| {
+            format!(
+                "nothing to rehearse in {}; if this is expected, add --allow-empty",
+                input::shown(&args.paths)
+            )
+        })
+    }
 }
 
 fn print(
-    format: Format,
-    (platform, rehearsals): (&Platform, &[Rehearsal]),
-    other: Option<&(Platform, Vec<Rehearsal>)>,
+    args: &Args,
+    report: &Rehearsed<'_>,
+    (exit_status, style): (u8, Style),
     redactors: &[&Redactor<'_>],
-    style: text::Style,
 ) -> Result<(), String> {
-    match (format, other) {
-        (Format::Text, None) => {
-            output::print_report(&text::render(rehearsals, platform, style), style.color, redactors)
-        }
-        (Format::Text, Some((_, after))) => {
-            output::print_report(&compare::render(rehearsals, after, style), style.color, redactors)
-        }
-        (Format::Json, None) => output::print_with(redactors, |out| json::write(rehearsals, platform, out)),
-        (Format::Json, Some((after_platform, after))) => output::print_with(redactors, |out| {
-            json::write_comparison((rehearsals, platform), (after, after_platform), out)
-        }),
-        (Format::Svg, after) => {
-            let both = [Some(rehearsals), after.map(|(_, after)| after.as_slice())];
-            let charts: Vec<(&str, &[Rehearsal])> = ["before", "after"]
-                .into_iter()
-                .zip(both.into_iter().flatten())
-                .collect();
-            let charts = if charts.len() == 1 {
-                vec![("", rehearsals)]
-            } else {
-                charts
-            };
-            match chart::render(&charts) {
-                Some(svg) => output::print(&svg, false, redactors),
-                None => {
-                    let text = text::render(rehearsals, platform, style);
-                    if let Some(redactor) = redactors.first() {
-                        output::complain(&text, redactor);
-                    }
-                    Err("nothing was run, so there is nothing to draw".to_owned())
-                }
-            }
-        }
+    let format = match args.format {
+        Format::Text => report::Format::Text(style),
+        Format::Json => report::Format::Json,
+        Format::Svg => report::Format::Svg,
+    };
+    if output::report(report, format, &output::run(exit_status, style.docs), redactors)? {
+        return Ok(());
     }
+    if let Some(redactor) = redactors.first() {
+        // It says what is missing.
+        let own = Rehearsed {
+            after: None,
+            ..*report
+        };
+        output::complain(&own.text(style), redactor);
+    }
+    Err("nothing was run, so there is nothing to draw".to_owned())
 }
 
 fn list() -> Result<ExitCode, String> {

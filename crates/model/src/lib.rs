@@ -20,6 +20,7 @@ pub mod overlay;
 pub mod owner;
 pub mod platform;
 pub mod redact;
+pub mod report;
 pub mod scaling;
 pub mod scope;
 pub mod secret_scan;

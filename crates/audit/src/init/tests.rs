@@ -1,7 +1,8 @@
 //! A template is useful only if it loads, before and after people edit it.
 
 use super::*;
-use crate::engine::{Options, audit};
+use crate::audit;
+use crate::engine::Options;
 use std::path::PathBuf;
 
 const FILES: &[(&str, &str)] = &[
@@ -120,7 +121,7 @@ fn a_platform_without_anything_gives_a_file_that_loads() {
 fn needs_of_rules_become_statements_even_if_the_name_has_dots() {
     use crate::finding::Unjudged;
     let need = |text: &str| Unjudged {
-        rule: "x",
+        rule: crate::RuleId::new("x"),
         environments: Vec::new(),
         subject: String::new(),
         needs: vec![text.to_owned()],

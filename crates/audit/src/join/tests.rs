@@ -72,7 +72,7 @@ fn one_subject_in_several_variants_is_one_finding() {
     );
     let secret = |variant: &str, at: usize| {
         let mut finding = of(Some(variant), at, &format!("{at}"));
-        finding.subject = "secret PASSWORD".to_owned();
+        finding.subject = "secret PASSWORD".into();
         finding.locations[0].span.file = cofferdam_model::FileId(u32::try_from(at).unwrap());
         finding
     };
@@ -288,7 +288,7 @@ fn assumptions_subjects_and_places_are_joined_each_once() {
     assert_eq!(joined[0].also_at, [Span::new(FileId(0), 2, 3)]);
     let with_subject = || {
         let mut one = found(0, "web", 1);
-        one.subjects = vec!["web".to_owned()];
+        one.subjects = vec!["web".into()];
         one
     };
     assert_eq!(
@@ -359,7 +359,7 @@ fn only_names_are_left_out_of_what_is_compared() {
 #[test]
 fn what_could_not_be_judged_is_joined_over_environments_and_sorted() {
     let of = |rule: &'static str, subject: &str, name: &str| Unjudged {
-        rule,
+        rule: RuleId::new(rule),
         environments: vec![name.to_owned()],
         subject: subject.to_owned(),
         needs: vec!["a limit".to_owned()],
@@ -406,21 +406,21 @@ fn figures_do_not_make_two_findings_of_one_cause() {
 
 #[test]
 fn titles_that_name_what_differs_between_environments_have_one_cause() {
-    let of = |environment: &str, users: &str, cause: Option<&'static str>| {
+    let of = |environment: &str, users: &str, alike: bool| {
         let mut one = found(0, "secret db/password", 1);
         one.title = format!("{users} get the secret db/password");
-        one.cause = cause;
+        one.alike = alike;
         one.environments = vec![environment.to_owned()];
         one
     };
-    let both = |cause| {
+    let both = |alike| {
         findings(vec![
-            of("staging", "a and b", cause),
-            of("test", "a, b and c", cause),
+            of("staging", "a and b", alike),
+            of("test", "a, b and c", alike),
         ])
         .len()
     };
-    assert_eq!((both(Some("gets it")), both(None)), (1, 2));
+    assert_eq!((both(true), both(false)), (1, 2));
 }
 
 #[test]
@@ -483,7 +483,7 @@ fn one_thing_in_several_environments_is_counted_in_environments() {
 fn one_defect_of_several_things_in_a_directory_is_one_finding() {
     let of = |rule: &'static str, name: &str, file: u32| {
         let mut one = found(0, &format!("PersistentVolumeClaim hub/{name}"), 1);
-        one.rule = rule;
+        one.rule = RuleId::new(rule);
         one.title = format!("{} is refused: requires `spec.accessModes`", one.subject);
         one.locations[0].span = Span::new(FileId(file), name.len(), name.len() + 1);
         one

@@ -1,25 +1,24 @@
 //! Findings of separate places that repeat what the platform has: an example that is built from the platform's files.
 
-use super::without_subject;
+use super::{Said, said_of_any};
 use crate::finding::Finding;
 use cofferdam_model::Span;
 use cofferdam_syntax::hash::HashSet;
 
-/// Drops findings of separate places that the platform has too, on the same line.
+/// Drops findings of separate places that the platform has too, on the same line. All are of one rule.
 pub(crate) fn drop(all: &mut Vec<Finding>) {
     if all.iter().all(|finding| finding.apart.is_none()) {
         return;
     }
-    let text = |finding: &Finding| without_subject(&finding.title, &finding.subject);
-    let mut known: HashSet<(&'static str, Span, String)> = HashSet::default();
+    let mut known: HashSet<(Span, Said)> = HashSet::default();
     for finding in all.iter().filter(|finding| finding.apart.is_none()) {
         let own = finding.locations.first().map(|l| l.span);
         let places = own.into_iter().chain(finding.also_at.iter().copied());
-        known.extend(places.map(|place| (finding.rule, place, text(finding))));
+        known.extend(places.map(|place| (place, said_of_any(finding))));
     }
     all.retain(|finding| {
         let place = finding.locations.first().filter(|_| finding.apart.is_some());
-        place.is_none_or(|place| !known.contains(&(finding.rule, place.span, text(finding))))
+        place.is_none_or(|place| !known.contains(&(place.span, said_of_any(finding))))
     });
 }
 

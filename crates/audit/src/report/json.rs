@@ -3,7 +3,9 @@
 
 use super::{deployed, page_of};
 use crate::engine::{Report, severity_of};
-use crate::finding::{Finding, Severity, Unjudged};
+use crate::finding::{Finding, Severity, Subject, Unjudged};
+use crate::routes::Routes;
+use cofferdam_model::report::Run;
 use cofferdam_model::{Platform, Span};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -11,18 +13,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Version of the schema.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
+    tool: JsonTool<'a>,
+    exit_status: u8,
     summary: Summary<'a>,
     findings: Vec<JsonFinding<'a>>,
     findings_apart: Vec<JsonFinding<'a>>,
     not_judged: Vec<JsonUnjudged<'a>>,
     unreadable: Vec<JsonUnreadable>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rehearsals: Option<serde_json::Value>,
+    rehearsals: Option<&'a serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct JsonTool<'a> {
+    name: &'static str,
+    version: &'a str,
 }
 
 #[derive(Serialize)]
@@ -62,12 +72,14 @@ struct JsonPlace {
 
 #[derive(Serialize)]
 struct JsonFinding<'a> {
+    fingerprint: String,
     rule: &'a str,
     severity: &'static str,
     confidence: &'static str,
     environments: BTreeSet<&'a str>,
     subject: &'a str,
-    subjects: &'a [String],
+    subjects: Vec<&'a str>,
+    subject_key: JsonSubject<'a>,
     apart: Option<&'static str>,
     title: &'a str,
     explanation: &'a str,
@@ -76,6 +88,15 @@ struct JsonFinding<'a> {
     locations: Vec<JsonLocation<'a>>,
     remedy: &'a str,
     url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    documentation: Option<String>,
+}
+
+#[derive(Serialize)]
+struct JsonSubject<'a> {
+    kind: &'a str,
+    namespace: Option<&'a str>,
+    name: &'a str,
 }
 
 #[derive(Serialize)]
@@ -90,6 +111,8 @@ struct JsonLocation<'a> {
     start: JsonPosition,
     end: JsonPosition,
     label: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -115,15 +138,24 @@ struct JsonUnreadable {
     message: String,
 }
 
-/// Writes the whole report as one JSON document, in a stream because a report can be large. `rehearsals` are
-/// the simulations that the findings refer to, if they were run.
+/// What a report has if somebody asked for it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct More<'a> {
+    /// The simulations that the findings refer to.
+    pub rehearsals: Option<&'a serde_json::Value>,
+    /// The routes of the places. To find them, the files are read once more.
+    pub routes: bool,
+}
+
+/// Writes the whole report as one JSON document, in a stream because a report can be large.
 ///
 /// # Errors
 /// The writer's errors.
 pub fn write(
     report: &Report,
     platform: &Platform,
-    rehearsals: Option<serde_json::Value>,
+    more: More<'_>,
+    run: &Run<'_>,
     mut out: impl std::io::Write,
 ) -> std::io::Result<()> {
     let place = |file: &cofferdam_model::UnreadableFile| JsonUnreadable {
@@ -140,8 +172,18 @@ pub fn write(
             start: Some(position(platform, span.file.0, span.start)),
             message: message.clone(),
         });
+    let routes = match more.routes {
+        true => Routes::of(report.findings.iter().chain(&report.apart), &platform.sources),
+        false => Routes::default(),
+    };
+    let of = |one| finding(one, (platform, &routes), run);
     let document = Document {
         version: VERSION,
+        tool: JsonTool {
+            name: "cofferdam",
+            version: run.version,
+        },
+        exit_status: run.exit_status,
         summary: Summary {
             environments: &report.environments,
             deployments: deployments(report, platform),
@@ -170,11 +212,11 @@ pub fn write(
             config: shown(platform.reading.config.as_deref()),
             notes: notes.chain(suppressions).collect(),
         },
-        findings: report.findings.par_iter().map(|f| finding(f, platform)).collect(),
-        findings_apart: report.apart.par_iter().map(|f| finding(f, platform)).collect(),
+        findings: report.findings.par_iter().map(of).collect(),
+        findings_apart: report.apart.par_iter().map(of).collect(),
         not_judged: report.unjudged.iter().map(unjudged).collect(),
         unreadable: report.unreadable(platform).into_iter().map(place).collect(),
-        rehearsals,
+        rehearsals: more.rehearsals,
     };
     serde_json::to_writer_pretty(&mut out, &document)?;
     out.write_all(b"\n")
@@ -218,17 +260,28 @@ fn position(platform: &Platform, file: u32, offset: u32) -> JsonPosition {
     }
 }
 
-fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
+fn finding<'a>(
+    finding: &'a Finding,
+    (platform, routes): (&Platform, &Routes),
+    run: &Run<'_>,
+) -> JsonFinding<'a> {
+    let route = |span: Span| routes.get(span).map(ToString::to_string);
     JsonFinding {
-        rule: finding.rule,
+        fingerprint: finding.fingerprint.to_string(),
+        rule: &finding.rule,
         severity: severity_of(finding).name(),
         confidence: finding.confidence.name(),
         environments: (finding.environments.iter())
             .chain(finding.elsewhere.iter().map(|(_, name)| name))
             .map(String::as_str)
             .collect(),
-        subject: &finding.subject,
-        subjects: &finding.subjects,
+        subject: finding.subject.as_str(),
+        subjects: finding.subjects.iter().map(Subject::as_str).collect(),
+        subject_key: JsonSubject {
+            kind: finding.subject.kind(),
+            namespace: finding.subject.bare_namespace(),
+            name: finding.subject.name(),
+        },
         apart: finding.apart.map(cofferdam_model::Apart::name),
         title: &finding.title,
         explanation: &finding.explanation,
@@ -254,22 +307,25 @@ fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
                 start: position(platform, l.span.file.0, l.span.start),
                 end: position(platform, l.span.file.0, l.span.end),
                 label: &l.label,
+                route: route(l.span),
             })
             .chain(finding.also_at.iter().map(|span| JsonLocation {
                 path: platform.sources.path(span.file).display().to_string(),
                 start: position(platform, span.file.0, span.start),
                 end: position(platform, span.file.0, span.end),
                 label: "the same at another place",
+                route: route(*span),
             }))
             .collect(),
         remedy: &finding.remedy,
-        url: page_of(finding.rule),
+        url: page_of(&finding.rule),
+        documentation: run.page(&format!("rules/{}.md", finding.rule)),
     }
 }
 
 fn unjudged(one: &Unjudged) -> JsonUnjudged<'_> {
     JsonUnjudged {
-        rule: one.rule,
+        rule: &one.rule,
         environments: &one.environments,
         subject: &one.subject,
         needs: &one.needs,

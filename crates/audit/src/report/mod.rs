@@ -6,6 +6,7 @@
 mod deployed;
 pub mod json;
 mod names;
+mod reporter;
 pub mod scope;
 mod style;
 mod summary;
@@ -14,6 +15,8 @@ mod through;
 mod unjudged;
 mod unread;
 mod window;
+
+pub use reporter::Checked;
 
 /// The path of a rule's page, relative to the project's root.
 pub fn page_of(rule: &str) -> String {

@@ -100,7 +100,7 @@ fn one(
     let (snippets, columns) = snippets(&finding.locations, platform, redaction);
     let mut group: Group<'_> = level(severity_of(finding))
         .primary_title(finding.title.as_str())
-        .id(finding.rule)
+        .id(finding.rule.as_str())
         .elements(snippets);
     let mut note = |name: &'static str, text: &str| {
         if !text.is_empty() {
@@ -128,7 +128,7 @@ fn one(
     }
     note("fix", &finding.remedy);
     note("environments", &names.holds_in(finding));
-    note("page", &page(finding.rule, style.docs));
+    note("page", &page(&finding.rule, style.docs));
     columns.corrected(renderer(style).render(&[group]))
 }
 
@@ -362,7 +362,7 @@ mod tests {
             .figure("deficit", 1003.0, "connections")
             .assume("max_connections is 1,000")
             .remedy("Lower the pool.");
-        finding.rule = "database-connection-exhaustion";
+        finding.rule = crate::RuleId::new("database-connection-exhaustion");
         finding.severity = Some(Severity::Critical);
         finding
     }

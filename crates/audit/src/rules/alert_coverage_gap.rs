@@ -2,24 +2,28 @@
 
 use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::connections;
 use cofferdam_model::alerts::{Alert, Timing};
 use cofferdam_model::database::Engine;
 use cofferdam_model::{Absence, DatabaseId, DeploymentKind, FileId, Span};
 use cofferdam_syntax::hash::HashMap;
+use std::borrow::Cow;
 use std::path::Path;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "alert-coverage-gap",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("alert-coverage-gap"),
     group: Group::Alerts,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: "a dependency, or a failure that these files make possible, is watched by no alert",
+    summary: Cow::Borrowed(
+        "a dependency, or a failure that these files make possible, is watched by no alert",
+    ),
     absences: &[Absence::Alert],
-    page: include_str!("../../../../docs/rules/alert-coverage-gap.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/alert-coverage-gap.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Something that should be watched.

@@ -1,25 +1,29 @@
 //! How much of the error budget an outage uses before anyone is alerted.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::budget;
 use cofferdam_formulas::detection::{self, Detection};
 use cofferdam_model::alerts::{Alert, Timing};
 use cofferdam_model::units::{show_duration, show_number};
-use cofferdam_model::{Fact, ServiceId};
+use cofferdam_model::{Fact, ServiceId, Span};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "alert-detection-delay",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("alert-detection-delay"),
     group: Group::Alerts,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "an alert pages too late because of its product's timing, and part of the error budget is gone by then",
+    summary: Cow::Borrowed(
+        "an alert pages too late because of its product's timing, and part of the error budget is gone by then",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/alert-detection-delay.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/alert-detection-delay.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The target if none is declared.
@@ -124,6 +128,13 @@ fn pages(alert: &Alert) -> bool {
     })
 }
 
+/// The end of a file's name, which says in which format it is.
+fn format_of(cx: &Context<'_>, span: Span) -> String {
+    let file = cx.platform.sources.get(span.file);
+    let end = file.and_then(|file| file.path.extension());
+    end.map_or_else(String::new, |end| end.to_string_lossy().into_owned())
+}
+
 fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
     let (first, detection, _) = &group[0];
     let mut evidence = Evidence::new();
@@ -184,10 +195,15 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
             names.push(&alert.name.value);
         }
     }
-    let subject = match names.as_slice() {
+    let shown = match names.as_slice() {
         [one] => format!("alert {one}"),
         all => format!("{} alerts ({})", all.len(), detection.words),
     };
+    // The words have the figures of the alerts; the first of their names stays, and the format of its file, since people
+    // describe one alert for two systems.
+    let named = |(alert, ..): &Timed<'_>| (alert.name.value.clone(), format_of(cx, alert.span));
+    let (name, format) = group.iter().map(named).min().unwrap_or_default();
+    let subject = Subject::shown_as("alert", &name, &shown);
     let who = match names.as_slice() {
         [one] => format!("`{one}` pages"),
         [a, b] => format!("`{a}` and `{b}` page"),
@@ -207,6 +223,7 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
             show_duration(target)
         ),
     )
+    .cause(("in a file", format))
     .severity(severity)
     .explain(explanation)
     .remedy(remedy(group))

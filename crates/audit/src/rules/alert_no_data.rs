@@ -1,20 +1,22 @@
 //! An outage that stops the data also silences the alert that should report it.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::alerts::{Alert, Timing};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "alert-no-data",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("alert-no-data"),
     group: Group::Alerts,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "an alert stays silent when its data stops",
+    summary: Cow::Borrowed("an alert stays silent when its data stops"),
     absences: &[Absence::Alert],
-    page: include_str!("../../../../docs/rules/alert-no-data.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/alert-no-data.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -78,9 +80,9 @@ fn finding(alerts: &[&Alert], product: &str, explanation: &str, remedy: &str) ->
         n => format!("{n} {product} alerts stay silent when their data stops"),
     };
     let subject = if alerts.len() == 1 {
-        format!("alert {}", first.name.value)
+        Subject::named("alert", &first.name.value)
     } else {
-        format!("{product} alerts")
+        Subject::all(&format!("{product} alerts"))
     };
     Some(
         Finding::new(subject, title)

@@ -1,22 +1,24 @@
 //! An alert that selects a name which does not exist never fires, and nobody notices.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_syntax::nearest::nearest;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "alert-unknown-signal",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("alert-unknown-signal"),
     group: Group::Alerts,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "an alert selects a service, cell or topic by a name that does not exist here",
+    summary: Cow::Borrowed("an alert selects a service, cell or topic by a name that does not exist here"),
     absences: &[Absence::MetricSource],
-    page: include_str!("../../../../docs/rules/alert-unknown-signal.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/alert-unknown-signal.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -78,7 +80,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             evidence.note(selected, format!("nothing here is called `{name}`"));
             out.report(
                 Finding::new(
-                    format!("alert {}", alert.name.value),
+                    Subject::named("alert", &alert.name.value),
                     format!(
                         "`{}` selects `{name}`, which does not exist here; `{near}` does",
                         alert.name.value
@@ -89,6 +91,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 } else {
                     Severity::Medium
                 })
+                .cause(("signal", name))
                 .absent(Absence::MetricSource)
                 .explain(
                     "A query for something that does not exist returns no data. The alert never fires, \

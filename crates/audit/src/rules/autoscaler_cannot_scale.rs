@@ -1,21 +1,24 @@
 //! An autoscaler whose maximum equals its minimum never scales.
 
+use super::common;
 use super::common::count;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Fact;
 use cofferdam_model::workload::Completeness;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "autoscaler-cannot-scale",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("autoscaler-cannot-scale"),
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "an autoscaler's maximum is not above its minimum",
+    summary: Cow::Borrowed("an autoscaler's maximum is not above its minimum"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/autoscaler-cannot-scale.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/autoscaler-cannot-scale.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -67,7 +70,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             )
         };
         out.report(
-            Finding::new(format!("{} {}", autoscaler.format, autoscaler.name), title)
+            Finding::new(common::autoscaler(autoscaler, &autoscaler.format), title)
                 .severity(severity)
                 .explain(
                     "The number of replicas does not change under load, although the files suggest that \

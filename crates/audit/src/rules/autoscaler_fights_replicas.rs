@@ -3,23 +3,27 @@
 use super::common;
 use super::disruption_budget_missing::is_kubernetes;
 use crate::finding::{Evidence, Finding, Severity, UNNAMED};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::workload::Workload;
 use cofferdam_model::{Fact, Platform, Span, WorkloadId};
 use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::{Layer, Link};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "autoscaler-fights-replicas",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("autoscaler-fights-replicas"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "every deploy overwrites an autoscaler's number of replicas with a fixed one",
+    summary: Cow::Borrowed("every deploy overwrites an autoscaler's number of replicas with a fixed one"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/autoscaler-fights-replicas.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/autoscaler-fights-replicas.md"
+    )),
+    check: Check::BuiltIn(check),
 };
 
 /// The place in a chart's template that passes a value on.
@@ -113,7 +117,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(
             Finding::new(
-                workload.id.to_string(),
+                &workload.id,
                 format!(
                     "{}: every deploy overwrites the autoscaler ({least} to {most}) with `replicas: {}`",
                     workload.id, replicas.value

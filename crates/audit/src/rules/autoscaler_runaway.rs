@@ -3,25 +3,29 @@
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::climb::climb;
 use cofferdam_formulas::detection;
 use cofferdam_model::alerts::Alert;
 use cofferdam_model::scaling::Autoscaler;
 use cofferdam_model::units::{show_duration, show_number};
 use cofferdam_model::workload::Amount;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "autoscaler-runaway",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("autoscaler-runaway"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "an autoscaler reaches its maximum, at least ten times its minimum, before anyone is alerted",
+    summary: Cow::Borrowed(
+        "an autoscaler reaches its maximum, at least ten times its minimum, before anyone is alerted",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/autoscaler-runaway.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/autoscaler-runaway.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The smallest growth that is reported. Below it, the maximum is the ordinary peak.
@@ -124,7 +128,7 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
         ));
     }
     let mut finding = Finding::new(
-        format!("autoscaler {}", autoscaler.name),
+        common::autoscaler(autoscaler, "autoscaler"),
         format!(
             "{}: from {least} to {reached} replicas in {}, {} before the first alert on it pages",
             autoscaler.name,

@@ -1,23 +1,33 @@
 //! An autoscaler whose target does not exist does nothing, and only its status shows it.
 
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::Absence;
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::delivery::DanglingKind;
+use cofferdam_model::scaling::Autoscaler;
+use cofferdam_model::{Absence, Fact, Span};
+use cofferdam_syntax::hash::HashMap;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "autoscaler-unknown-target",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("autoscaler-unknown-target"),
     group: Group::Scaling,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "an autoscaler scales a workload that is not declared",
+    summary: Cow::Borrowed("an autoscaler scales a workload that is not declared"),
     absences: &[Absence::Workload],
-    page: include_str!("../../../../docs/rules/autoscaler-unknown-target.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/autoscaler-unknown-target.md"
+    )),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let of_target = |a: &Autoscaler| a.target.as_ref().and_then(Fact::span);
+    let namespaces: HashMap<Span, &str> = (cx.env.autoscalers.iter())
+        .filter_map(|a| Some((of_target(a)?, a.owner.namespace.as_deref()?)))
+        .collect();
     for dangling in cx
         .env
         .dangling
@@ -25,8 +35,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .filter(|d| d.kind == DanglingKind::ScaleTarget)
     {
         let name = &dangling.name.value;
+        // Its subject names the autoscaler without its namespace.
+        let namespace = dangling
+            .name
+            .span()
+            .and_then(|span| namespaces.get(&span).copied());
         let mut finding = Finding::new(
-            &dangling.subject,
+            Subject::from(&dangling.subject).in_namespace(namespace),
             format!("{} scales `{name}`, which is not declared", dangling.subject),
         )
         .absent(Absence::Workload)

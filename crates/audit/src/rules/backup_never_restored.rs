@@ -2,19 +2,21 @@
 
 use super::database_flag::{Absent, judge_absent};
 use crate::finding::Severity;
-use crate::rule::{Fix, Group, Rule};
+use crate::rule::{Check, Fix, Group, Rule, RuleId};
 use cofferdam_model::Absence;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "backup-never-restored",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("backup-never-restored"),
     group: Group::Database,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "no restore test of a backup is declared here",
+    summary: Cow::Borrowed("no restore test of a backup is declared here"),
     absences: &[Absence::Backup],
-    page: include_str!("../../../../docs/rules/backup-never-restored.md"),
-    check: |cx, out| judge_absent(&ABSENT, cx, out),
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/backup-never-restored.md")),
+    check: Check::BuiltIn(|cx, out| judge_absent(&ABSENT, cx, out)),
 };
 
 const ABSENT: Absent = Absent {

@@ -1,22 +1,24 @@
 //! Without point-in-time recovery, everything since the last backup is lost.
 
 use super::common;
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::units::show_duration;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "backup-no-pitr",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("backup-no-pitr"),
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "no point-in-time recovery: everything since the last backup is lost",
+    summary: Cow::Borrowed("no point-in-time recovery: everything since the last backup is lost"),
     absences: &[Absence::Backup],
-    page: include_str!("../../../../docs/rules/backup-no-pitr.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/backup-no-pitr.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -43,7 +45,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         );
         let loss = show_duration(interval);
         let mut finding = Finding::new(
-            format!("database {}", database.name),
+            Subject::named("database", &database.name),
             format!(
                 "{}: no point-in-time recovery: a restore loses up to {loss} of data",
                 database.name

@@ -2,19 +2,21 @@
 
 use super::database_flag::{Absent, judge_absent};
 use crate::finding::Severity;
-use crate::rule::{Fix, Group, Rule};
+use crate::rule::{Check, Fix, Group, Rule, RuleId};
 use cofferdam_model::Absence;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "backup-one-region",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("backup-one-region"),
     group: Group::Database,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "backups stay in the region of the database",
+    summary: Cow::Borrowed("backups stay in the region of the database"),
     absences: &[Absence::Backup],
-    page: include_str!("../../../../docs/rules/backup-one-region.md"),
-    check: |cx, out| judge_absent(&ABSENT, cx, out),
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/backup-one-region.md")),
+    check: Check::BuiltIn(|cx, out| judge_absent(&ABSENT, cx, out)),
 };
 
 const ABSENT: Absent = Absent {

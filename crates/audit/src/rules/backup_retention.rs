@@ -1,23 +1,25 @@
 //! Compares how long backups are kept with how long it takes to notice that they are needed.
 
 use super::common;
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::database::Database;
 use cofferdam_model::units::show_duration;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "backup-retention",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("backup-retention"),
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "backups are off, or are kept for less time than it takes to notice corrupt data",
+    summary: Cow::Borrowed("backups are off, or are kept for less time than it takes to notice corrupt data"),
     absences: &[Absence::Backup],
-    page: include_str!("../../../../docs/rules/backup-retention.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/backup-retention.md")),
+    check: Check::BuiltIn(check),
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -73,7 +75,7 @@ fn judge(cx: &Context<'_>, database: &Database, out: &mut Verdicts) {
         return;
     };
     let mut finding = Finding::new(
-        format!("database {}", database.name),
+        Subject::named("database", &database.name),
         format!("{}: {title}", database.name),
     )
     .severity(common::severity_in(cx.env, severity))

@@ -2,19 +2,21 @@
 
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::workload::Lifecycle;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "bare-pod",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("bare-pod"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a Pod has no controller that recreates it when its node is lost",
+    summary: Cow::Borrowed("a Pod has no controller that recreates it when its node is lost"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/bare-pod.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/bare-pod.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Annotations of pods that should run once, or that the kubelet runs from a file on its node.
@@ -44,7 +46,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         };
         out.report(
             Finding::new(
-                workload.id.to_string(),
+                &workload.id,
                 format!("{}: no controller keeps it running", workload.id),
             )
             .severity(severity)

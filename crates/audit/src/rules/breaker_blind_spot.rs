@@ -2,25 +2,32 @@
 //! in ten.
 
 use super::common;
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Setting, Value, Verdicts};
 use cofferdam_model::calls::Breaker;
 use cofferdam_model::units::{amount, show_number};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "breaker-blind-spot",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("breaker-blind-spot"),
     group: Group::Cells,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a partial failure never opens the breaker: users see errors while it stays closed",
+    summary: Cow::Borrowed(
+        "a partial failure never opens the breaker: users see errors while it stays closed",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/breaker-blind-spot.md"),
-    check,
+    settings: &[PARTIAL_FAILURE],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/breaker-blind-spot.md")),
+    check: Check::BuiltIn(check),
 };
 
-/// The partial failure that is checked unless the rule's setting `partial_failure` gives another.
-const PARTIAL: f64 = 0.10;
+const PARTIAL_FAILURE: Setting = Setting {
+    name: "partial_failure",
+    default: Value::Share(0.10),
+    sentence: "The share of requests that fail in the partial failure that breakers are judged by.",
+};
 /// The number of calls that are judged together if none is set.
 const MINIMUM_CALLS: u32 = 20;
 /// If the chance that the breaker opens is at least this, the breaker counts as able to see the failure.
@@ -31,10 +38,7 @@ const REQUESTS: f64 = 1000.0;
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     // A partial failure of one target matters to a breaker only if requests can go to another target.
     let somewhere_else = cx.env.cells.len() > 1;
-    let partial = cx
-        .number("partial_failure")
-        .filter(|p| (0.0..1.0).contains(p))
-        .unwrap_or(PARTIAL);
+    let partial = cx.setting(&PARTIAL_FAILURE).number();
     for breaker in &cx.env.breakers {
         judge(breaker, partial, somewhere_else, out);
     }
@@ -116,7 +120,7 @@ fn judge(breaker: &Breaker, partial: f64, somewhere_else: bool, out: &mut Verdic
     }
     out.report(
         Finding::new(
-            format!("breaker {}", breaker.name),
+            Subject::named("breaker", &breaker.name),
             format!(
                 "{}: {shown} % of requests can fail permanently while the breaker stays closed",
                 breaker.name

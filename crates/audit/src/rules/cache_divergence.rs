@@ -1,26 +1,31 @@
 //! Replicas that each cache routing or flags themselves disagree until their entries expire.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use super::common;
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::cells::{LocalCache, LocalCacheKind};
 use cofferdam_model::units::show_duration;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "cache-divergence",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("cache-divergence"),
     group: Group::Cells,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "each replica caches routing or flags itself and nothing invalidates the entries: replicas disagree",
+    summary: Cow::Borrowed(
+        "each replica caches routing or flags itself and nothing invalidates the entries: replicas disagree",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/cache-divergence.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/cache-divergence.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let mut by_owner: BTreeMap<String, Vec<&LocalCache>> = BTreeMap::new();
+    let mut by_owner: BTreeMap<(String, Option<&str>), Vec<&LocalCache>> = BTreeMap::new();
     for cache in &cx.env.local_caches {
         let matters = matches!(
             cache.kind,
@@ -37,13 +42,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             .is_some_and(|m| m.value < 2);
         if matters && cache.invalidation.is_none() && !alone {
             by_owner
-                .entry(cx.env.owner_name(&cache.owner))
+                .entry((
+                    cx.env.owner_name(&cache.owner),
+                    common::namespace(cx.env, &cache.owner),
+                ))
                 .or_default()
                 .push(cache);
         }
     }
-    for (owner, caches) in by_owner {
-        report(&owner, &caches, out);
+    for ((owner, namespace), caches) in by_owner {
+        report((&owner, namespace), &caches, out);
     }
 }
 
@@ -58,7 +66,7 @@ fn holds(kind: LocalCacheKind) -> &'static str {
     }
 }
 
-fn report(owner: &str, caches: &[&LocalCache], out: &mut Verdicts) {
+fn report((owner, namespace): (&str, Option<&str>), caches: &[&LocalCache], out: &mut Verdicts) {
     let mut evidence = Evidence::new();
     // Settings, code and a volume may describe the same cache, so caches are identified by what they contain.
     // The lifetime is the longest that any of them gives.
@@ -98,7 +106,7 @@ fn report(owner: &str, caches: &[&LocalCache], out: &mut Verdicts) {
     // Code that was not read may remove entries.
     evidence.likely();
     let mut finding = Finding::new(
-        format!("caches of {owner}"),
+        Subject::of("caches", owner).in_namespace(namespace),
         format!("{owner}: replicas may disagree {how_long}"),
     )
     .explain(format!(

@@ -1,22 +1,25 @@
 //! A call without a timeout can hold its worker forever.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use super::common;
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::calls::{Call, TimeoutSetting};
 use cofferdam_model::workload::Lifecycle;
 use cofferdam_model::{Owner, Span};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "call-without-timeout",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("call-without-timeout"),
     group: Group::Database,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "an outgoing call or client has no timeout",
+    summary: Cow::Borrowed("an outgoing call or client has no timeout"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/call-without-timeout.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/call-without-timeout.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Calls as written, with their places.
@@ -32,15 +35,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         workloads.any(|w| matches!(w.lifecycle, Lifecycle::Service | Lifecycle::Daemon))
     };
     // The calls of each owner, and whether it is a service that answers others.
-    let mut by_owner: BTreeMap<String, (bool, Calls<'_>)> = BTreeMap::new();
+    let mut by_owner: BTreeMap<(String, Option<&str>), (bool, Calls<'_>)> = BTreeMap::new();
     for call in cx.env.calls.iter().filter(|c| c.timeout == TimeoutSetting::Never) {
         by_owner
-            .entry(name(cx, call))
+            .entry((name(cx, call), common::namespace(cx.env, &call.owner)))
             .or_insert_with(|| (serves(&call.owner), Vec::new()))
             .1
             .push((&call.what, call.span));
     }
-    for (owner, (serves, calls)) in by_owner {
+    for ((owner, namespace), (serves, calls)) in by_owner {
         let consequence = match serves {
             true => {
                 "When the other side accepts the connection and never answers, the call never returns. Its worker is \
@@ -72,7 +75,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(
             Finding::new(
-                format!("calls of {owner}"),
+                Subject::of("calls", &owner).in_namespace(namespace),
                 format!("{owner}: {shown}{more} may wait forever"),
             )
             .explain(consequence)

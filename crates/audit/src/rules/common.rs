@@ -1,10 +1,11 @@
 //! Helpers for several rules: which environments count as production, and words for counts.
 
-use crate::finding::Severity;
+use crate::finding::{Severity, Subject};
 use cofferdam_model::kafka::Consumer;
+use cofferdam_model::scaling::Autoscaler;
 use cofferdam_model::secrets::SecretUse;
 pub(crate) use cofferdam_model::units::count;
-use cofferdam_model::{ByHome, Environment, Fact, Service};
+use cofferdam_model::{ByHome, Environment, Fact, Owner, Service};
 use std::collections::BTreeMap;
 
 /// Whether an outage in an environment with this name counts as an outage. This is so for all environments,
@@ -77,8 +78,28 @@ pub(crate) fn group_name(consumer: &Consumer, env: &Environment) -> String {
     }
 }
 
+/// The subject of a finding about an autoscaler.
+pub(crate) fn autoscaler(autoscaler: &Autoscaler, kind: &str) -> Subject {
+    Subject::named(kind, &autoscaler.name).in_namespace(autoscaler.owner.namespace.as_deref())
+}
+
+/// The subject of a finding about what a service has, which is named by its name and its namespace.
+pub(crate) fn of_owner(env: &Environment, kind: &str, owner: &Owner) -> Subject {
+    Subject::of(kind, &env.owner_name(owner)).in_namespace(namespace(env, owner))
+}
+
+/// The namespace of an owner, if it is known.
+pub(crate) fn namespace<'a>(env: &'a Environment, owner: &'a Owner) -> Option<&'a str> {
+    let service = env.owner_service(owner);
+    service
+        .map_or(&owner.namespace, |service| &service.namespace)
+        .as_deref()
+}
+
 /// The uses of one secret, all in the same namespace.
 pub(crate) struct OneSecret<'a> {
+    /// The secret as the subject of a finding.
+    pub subject: Subject,
     /// The secret's name, with its key if it has one.
     pub name: String,
     /// The same with its namespace, if another namespace has a secret with the same name.
@@ -116,9 +137,13 @@ pub(crate) fn by_secret<'a>(
         }
         let several = groups.len() > 1;
         for uses in groups {
-            let namespace = uses[0].owner.namespace.as_deref().filter(|_| several);
+            let namespace = uses[0].owner.namespace.as_deref();
+            let several = namespace.filter(|_| several);
+            let shown = several.map_or_else(|| name.clone(), |n| format!("{name} of {n}"));
+            let subject = Subject::named("secret", &name).in_namespace(namespace);
             found.push(OneSecret {
-                shown: namespace.map_or_else(|| name.clone(), |n| format!("{name} of {n}")),
+                subject: subject.shown(&format!("secret {shown}")),
+                shown,
                 name: name.clone(),
                 uses,
             });

@@ -3,21 +3,23 @@
 
 use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::throttling::{self, PERIOD_MS, Stall, Threads};
 use cofferdam_model::units::show_number;
 use cofferdam_model::workload::{Container, Workload};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "cpu-limit-throttling",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("cpu-limit-throttling"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "more threads run than the CPU limit has cores, so every period has a stall",
+    summary: Cow::Borrowed("more threads run than the CPU limit has cores, so every period has a stall"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/cpu-limit-throttling.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/cpu-limit-throttling.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -80,7 +82,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
     }
     out.report(
         Finding::new(
-            workload.id.to_string(),
+            &workload.id,
             format!(
                 "{}: {words} under a limit of {}: up to {} ms of every 100 ms stalled",
                 workload.id,
@@ -98,6 +100,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
                 "Remove the CPU limit (keep the request), or raise it to {threads}: less than one CPU stops even one thread."
             ),
         })
+        .cause(("container", container.name.as_str()))
         .figure("stall", stall, "ms")
         .figure("runs", runs, "ms")
         .figure("threads", threads, "threads")

@@ -2,18 +2,20 @@
 
 use super::{pods, schedule};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "cronjob-deadline-missing",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("cronjob-deadline-missing"),
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: "a CronJob does not declare how late a missed run may start",
+    summary: Cow::Borrowed("a CronJob does not declare how late a missed run may start"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/cronjob-deadline-missing.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/cronjob-deadline-missing.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Minutes of a day.
@@ -32,7 +34,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             interval = schedule::frequency(&schedule.value).map(|f| DAY / f64::from(f.runs));
         }
         let mut finding = Finding::new(
-            workload.id.to_string(),
+            &workload.id,
             format!(
                 "{}: no `startingDeadlineSeconds`: a missed run starts however late",
                 workload.id

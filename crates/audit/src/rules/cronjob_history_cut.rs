@@ -3,21 +3,25 @@
 
 use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::units::show_duration;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "cronjob-history-cut",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("cronjob-history-cut"),
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: "the runs of a CronJob are removed by age as well as by number: a failed one may be gone before \
+    summary: Cow::Borrowed(
+        "the runs of a CronJob are removed by age as well as by number: a failed one may be gone before \
         anyone looks at it",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/cronjob-history-cut.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/cronjob-history-cut.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Seconds within which people look at a failure, a weekend included.
@@ -39,7 +43,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let after = show_duration(Duration::from_secs(seconds.into()));
         out.report(
             Finding::new(
-                workload.id.to_string(),
+                &workload.id,
                 format!(
                     "{}: a failed run and its logs are gone after {after}, whatever the history limits say",
                     workload.id

@@ -2,18 +2,20 @@
 
 use super::{common, pods, schedule};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "cronjob-runs-pile-up",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("cronjob-runs-pile-up"),
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "runs of a CronJob that hang or are slow overlap without limit",
+    summary: Cow::Borrowed("runs of a CronJob that hang or are slow overlap without limit"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/cronjob-runs-pile-up.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/cronjob-runs-pile-up.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// How many minutes a dependency is slow, for the figure.
@@ -67,7 +69,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             )
         };
         out.report(
-            Finding::new(workload.id.to_string(), title)
+            Finding::new(&workload.id, title)
                 .severity(severity)
                 .explain(
                     "When a dependency of the job is slow or down, every run waits for it. After each \

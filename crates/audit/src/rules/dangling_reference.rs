@@ -3,19 +3,22 @@
 use super::dangling_effects::{asks_nothing, selects_nothing};
 use super::pods;
 use crate::finding::{Finding, Severity, sentence};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::{Absence, Environment};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "dangling-reference",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("dangling-reference"),
     group: Group::Delivery,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a file, config map, secret, service account, port, patch target or variable is referenced and \
+    summary: Cow::Borrowed(
+        "a file, config map, secret, service account, port, patch target or variable is referenced and \
         does not exist",
+    ),
     absences: &[
         Absence::File,
         Absence::ConfigMap,
@@ -26,8 +29,9 @@ pub const RULE: Rule = Rule {
         Absence::Claim,
         Absence::Terraform,
     ],
-    page: include_str!("../../../../docs/rules/dangling-reference.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/dangling-reference.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The kind of the referenced object, the consequence when it does not exist, and the severity.
@@ -263,6 +267,7 @@ fn report_module(subject: &str, names: &BTreeMap<&str, &Dangling>, out: &mut Ver
         .take(LISTED)
         .collect();
     let mut finding = Finding::new(subject, title)
+        .cause("names of Terraform")
         .severity(Severity::Medium)
         .likely()
         .absent(Absence::Terraform)
@@ -314,7 +319,7 @@ fn doubt(dangling: &Dangling, what: &str, env: &Environment) -> Option<String> {
 
 fn report(
     dangling: &Dangling,
-    (what, happens, severity): (&str, &str, Severity),
+    (what, happens, severity): (&'static str, &str, Severity),
     doubt: Option<String>,
     out: &mut Verdicts,
 ) {
@@ -362,10 +367,13 @@ fn report(
             None => sentence(&remedy(dangling)),
         });
     finding.absence = claims(dangling);
-    if dangling.kind == DanglingKind::Selector {
+    finding = match dangling.kind {
         // Overlays add labels of their own to one selector: the line is the cause, not the labels.
-        finding = finding.cause("selects nothing");
-    }
+        DanglingKind::Selector => finding.cause("selects nothing").alike(),
+        // All files that one object names are one finding.
+        DanglingKind::File => finding.cause(what),
+        _ => finding.cause((what, name.as_str())),
+    };
     if let Some(span) = dangling.name.span() {
         finding = finding.at(span, "does not exist");
     }

@@ -3,22 +3,26 @@
 use super::common;
 use super::demand::{self, Pooled};
 use crate::finding::{Evidence, Finding, Severity, UNNAMED};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::connections::{self, Begins, Fits, Slots, Wanted};
 use cofferdam_model::DatabaseId;
 use cofferdam_model::database::{Database, Engine};
 use cofferdam_model::units::show_number;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "database-connection-exhaustion",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("database-connection-exhaustion"),
     group: Group::Database,
     severity: Severity::Critical,
     fix: Fix::Proposed,
-    summary: "replicas × pool at full scale need more connections than the database has",
+    summary: Cow::Borrowed("replicas × pool at full scale need more connections than the database has"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/database-connection-exhaustion.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/database-connection-exhaustion.md"
+    )),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {

@@ -2,19 +2,21 @@
 
 use super::database_flag::{Flag, Known, judge};
 use crate::finding::{Evidence, Severity};
-use crate::rule::{Fix, Group, Rule};
+use crate::rule::{Check, Fix, Group, Rule, RuleId};
 use cofferdam_model::database::{Database, OnDelete};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "database-deletable",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("database-deletable"),
     group: Group::Database,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "a database can be deleted by one command",
+    summary: Cow::Borrowed("a database can be deleted by one command"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/database-deletable.md"),
-    check: |cx, out| judge(&FLAG, cx, out),
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/database-deletable.md")),
+    check: Check::BuiltIn(|cx, out| judge(&FLAG, cx, out)),
 };
 
 const FLAG: Flag = Flag {

@@ -1,7 +1,7 @@
 //! Shared code of the rules that check one switch of a database. They differ only in their words.
 
 use super::common;
-use crate::finding::{Evidence, Finding, Severity};
+use crate::finding::{Evidence, Finding, Severity, Subject};
 use crate::rule::{Context, Verdicts};
 use cofferdam_model::database::Database;
 use cofferdam_model::{Absence, Fact};
@@ -49,7 +49,7 @@ pub(crate) fn judge(flag: &Flag, cx: &Context<'_>, out: &mut Verdicts) {
         evidence.note(fact, flag.label);
         evidence.merge(known.evidence);
         let mut finding = Finding::new(
-            format!("database {}", database.name),
+            Subject::named("database", &database.name),
             format!("{}: {}", database.name, known.title.unwrap_or(flag.title)),
         )
         .severity(common::severity_in(
@@ -95,7 +95,7 @@ pub(crate) fn judge_absent(absent: &Absent, cx: &Context<'_>, out: &mut Verdicts
             None => evidence.likely(),
         }
         let title = format!("{}: {}", database.name, absent.title);
-        let mut finding = Finding::new(format!("database {}", database.name), title)
+        let mut finding = Finding::new(Subject::named("database", &database.name), title)
             .explain(absent.explanation)
             .remedy(absent.remedy)
             .evidence(evidence);

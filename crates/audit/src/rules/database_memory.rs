@@ -1,20 +1,24 @@
 //! Compares connections × memory for each with the memory of the server.
 
 use super::common;
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Bytes;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "database-memory",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("database-memory"),
     group: Group::Database,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "shared_buffers and work_mem × connections exceed the memory of the database's tier",
+    summary: Cow::Borrowed(
+        "shared_buffers and work_mem × connections exceed the memory of the database's tier",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/database-memory.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/database-memory.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The smallest work_mem. Source: PostgreSQL documentation, `work_mem`: 64 kB.
@@ -46,7 +50,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let fits = have.saturating_sub(shared) / connections.max(1);
         out.report(
             Finding::new(
-                format!("database {}", database.name),
+                Subject::named("database", &database.name),
                 format!(
                     "{}: {} of memory can be requested, {} are available",
                     database.name,

@@ -2,22 +2,24 @@
 
 use super::common::count;
 use super::demand;
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::connections;
 use cofferdam_model::database::Engine;
 use cofferdam_model::{Absence, DatabaseId};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "database-no-pooler",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("database-no-pooler"),
     group: Group::Database,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "many clients connect to a database without a pooler",
+    summary: Cow::Borrowed("many clients connect to a database without a pooler"),
     absences: &[Absence::Pooler],
-    page: include_str!("../../../../docs/rules/database-no-pooler.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/database-no-pooler.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The total number of replicas that counts as "many". Fewer pools can be sized by hand.
@@ -57,7 +59,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         };
         out.report(
             Finding::new(
-                format!("database {}", database.name),
+                Subject::named("database", &database.name),
                 format!(
                     "{}: {} keep {} of their own, and no pooler shares them",
                     database.name,

@@ -2,18 +2,20 @@
 
 use super::database_flag::{Flag, Known, judge};
 use crate::finding::Severity;
-use crate::rule::{Fix, Group, Rule};
+use crate::rule::{Check, Fix, Group, Rule, RuleId};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "database-no-tls",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("database-no-tls"),
     group: Group::Database,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "a database accepts connections without TLS",
+    summary: Cow::Borrowed("a database accepts connections without TLS"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/database-no-tls.md"),
-    check: |cx, out| judge(&FLAG, cx, out),
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/database-no-tls.md")),
+    check: Check::BuiltIn(|cx, out| judge(&FLAG, cx, out)),
 };
 
 const FLAG: Flag = Flag {

@@ -2,21 +2,23 @@
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::database::{Pool, PoolTarget};
 use cofferdam_model::{Fact, Source};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "database-pool-unbounded",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("database-pool-unbounded"),
     group: Group::Database,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "a database pool has no size, no pool timeout or no connect timeout set",
+    summary: Cow::Borrowed("a database pool has no size, no pool timeout or no connect timeout set"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/database-pool-unbounded.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/database-pool-unbounded.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -73,7 +75,7 @@ fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
     };
     out.report(
         Finding::new(
-            format!("database pool of {name}"),
+            common::of_owner(cx.env, "database pool", &pool.owner),
             match missing.as_slice() {
                 ["pool"] => format!("{name}: it connects to the database without a pool"),
                 ["pool", rest @ ..] => format!(

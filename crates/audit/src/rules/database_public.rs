@@ -2,20 +2,22 @@
 
 use super::database_flag::{Flag, Known, judge};
 use crate::finding::{Evidence, Severity};
-use crate::rule::{Fix, Group, Rule};
+use crate::rule::{Check, Fix, Group, Rule, RuleId};
 use cofferdam_model::Source;
 use cofferdam_model::database::Database;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "database-public",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("database-public"),
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "a database has a public address",
+    summary: Cow::Borrowed("a database has a public address"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/database-public.md"),
-    check: |cx, out| judge(&FLAG, cx, out),
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/database-public.md")),
+    check: Check::BuiltIn(|cx, out| judge(&FLAG, cx, out)),
 };
 
 const FLAG: Flag = Flag {

@@ -2,18 +2,20 @@
 
 use super::database_flag::{Flag, Known, judge};
 use crate::finding::Severity;
-use crate::rule::{Fix, Group, Rule};
+use crate::rule::{Check, Fix, Group, Rule, RuleId};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "database-single-zone",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("database-single-zone"),
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "a database has no standby in another zone",
+    summary: Cow::Borrowed("a database has no standby in another zone"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/database-single-zone.md"),
-    check: |cx, out| judge(&FLAG, cx, out),
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/database-single-zone.md")),
+    check: Check::BuiltIn(|cx, out| judge(&FLAG, cx, out)),
 };
 
 const FLAG: Flag = Flag {

@@ -2,7 +2,7 @@
 
 use super::common;
 use super::secret_in_environment::join;
-use crate::finding::Finding;
+use crate::finding::{Finding, Subject};
 use crate::rule::{Context, Verdicts};
 use cofferdam_model::delivery::Delivery;
 use cofferdam_model::{Absence, Fact};
@@ -32,11 +32,14 @@ pub(crate) fn judge(flag: &Flag, cx: &Context<'_>, out: &mut Verdicts) {
     let mut names: Vec<String> = lacking.iter().map(|d| d.name.clone()).collect();
     names.sort();
     names.dedup();
-    let mut finding = Finding::new("delivery", format!("{}: {}", join(&names), flag.title))
-        .explain(flag.explanation)
-        .remedy(flag.remedy)
-        .figure("deliveries", names.len() as f64, "deliveries")
-        .likely();
+    let mut finding = Finding::new(
+        Subject::all("delivery"),
+        format!("{}: {}", join(&names), flag.title),
+    )
+    .explain(flag.explanation)
+    .remedy(flag.remedy)
+    .figure("deliveries", names.len() as f64, "deliveries")
+    .likely();
     if lacking.iter().any(|d| (flag.fact)(d).is_none()) {
         finding = finding.absent(Absence::Delivery);
     }

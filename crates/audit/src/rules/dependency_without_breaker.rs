@@ -1,22 +1,28 @@
 //! Without a breaker, a slow dependency makes every caller slow.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::calls::{Call, CallSite, CallTarget};
 use cofferdam_model::database::PoolTarget;
 use cofferdam_model::{Absence, Owner, ServiceId, Span};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "dependency-without-breaker",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("dependency-without-breaker"),
     group: Group::Database,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a service calls a database or another service without a circuit breaker or outlier ejection",
+    summary: Cow::Borrowed(
+        "a service calls a database or another service without a circuit breaker or outlier ejection",
+    ),
     absences: &[Absence::Breaker],
-    page: include_str!("../../../../docs/rules/dependency-without-breaker.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/dependency-without-breaker.md"
+    )),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -72,9 +78,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(
             Finding::new(
-                format!("{name} → {what}"),
+                Subject::shown_as("dependency", name, &format!("{name} → {what}"))
+                    .in_namespace(cx.env.service(id).namespace.as_deref()),
                 format!("{name} calls {what} without a circuit breaker"),
             )
+            .cause(what)
             .absent(Absence::Breaker)
             .explain(format!(
                 "When {slow} answers slowly, each call waits until its timeout and blocks a worker \

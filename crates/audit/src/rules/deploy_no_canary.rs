@@ -2,19 +2,21 @@
 
 use super::delivery_flag::{Flag, judge};
 use crate::finding::Severity;
-use crate::rule::{Fix, Group, Rule};
+use crate::rule::{Check, Fix, Group, Rule, RuleId};
 use cofferdam_model::Absence;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "deploy-no-canary",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("deploy-no-canary"),
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "a new version gets all of the traffic at once",
+    summary: Cow::Borrowed("a new version gets all of the traffic at once"),
     absences: &[Absence::Delivery],
-    page: include_str!("../../../../docs/rules/deploy-no-canary.md"),
-    check: |cx, out| judge(&FLAG, cx, out),
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/deploy-no-canary.md")),
+    check: Check::BuiltIn(|cx, out| judge(&FLAG, cx, out)),
 };
 
 const FLAG: Flag = Flag {

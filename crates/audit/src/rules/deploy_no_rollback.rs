@@ -2,19 +2,21 @@
 
 use super::delivery_flag::{Flag, judge};
 use crate::finding::Severity;
-use crate::rule::{Fix, Group, Rule};
+use crate::rule::{Check, Fix, Group, Rule, RuleId};
 use cofferdam_model::Absence;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "deploy-no-rollback",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("deploy-no-rollback"),
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a failed deploy is not rolled back automatically",
+    summary: Cow::Borrowed("a failed deploy is not rolled back automatically"),
     absences: &[Absence::Delivery],
-    page: include_str!("../../../../docs/rules/deploy-no-rollback.md"),
-    check: |cx, out| judge(&FLAG, cx, out),
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/deploy-no-rollback.md")),
+    check: Check::BuiltIn(|cx, out| judge(&FLAG, cx, out)),
 };
 
 const FLAG: Flag = Flag {

@@ -1,24 +1,30 @@
 //! Outside the windows in which deploys are allowed, fixes are forbidden too.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::delivery::{Delivery, DeployWindow};
 use cofferdam_model::units::show_number;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "deploy-window-no-override",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("deploy-window-no-override"),
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "deploy windows have no emergency override: the longest time in which no fix can be deployed",
+    summary: Cow::Borrowed(
+        "deploy windows have no emergency override: the longest time in which no fix can be deployed",
+    ),
     absences: &[Absence::Delivery],
-    page: include_str!("../../../../docs/rules/deploy-window-no-override.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/deploy-window-no-override.md"
+    )),
+    check: Check::BuiltIn(check),
 };
 
 /// Two whole years, so that the weeks contain every change of the clock and both kinds of year's end.
@@ -177,7 +183,7 @@ fn judge(delivery: &Delivery, out: &mut Verdicts) {
         " Each declared holiday at its end adds a day."
     });
     let mut finding = Finding::new(
-        format!("deploy windows of {}", delivery.name),
+        Subject::of("deploy windows", &delivery.name),
         format!(
             "{}: no fix can be deployed for {} h ({}), and there is no emergency override",
             delivery.name,

@@ -2,24 +2,26 @@
 
 use super::secret_in_environment::join;
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::delivery::Description;
 use cofferdam_model::scaling::Autoscaler;
 use cofferdam_model::scope::Meeting;
 use cofferdam_model::settings::LostClaim;
 use cofferdam_model::{DeploymentKind, Span};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "description-conflict",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("description-conflict"),
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Advice,
-    summary: "two descriptions of one service, topic, limit or probe disagree",
+    summary: Cow::Borrowed("two descriptions of one service, topic, limit or probe disagree"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/description-conflict.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/description-conflict.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -247,7 +249,7 @@ fn report_rivals(cx: &Context<'_>, rivals: &[&Autoscaler], out: &mut Verdicts) {
         ),
     };
     let mut finding = Finding::new(
-        workload.id.to_string(),
+        &workload.id,
         format!(
             "{}: {} autoscalers act on it: {}",
             workload.id,
@@ -255,6 +257,7 @@ fn report_rivals(cx: &Context<'_>, rivals: &[&Autoscaler], out: &mut Verdicts) {
             join(&names)
         ),
     )
+    .cause("several autoscalers")
     .explain(explanation)
     .remedy(remedy)
     .figure("autoscalers", rivals.len() as f64, "autoscalers");
@@ -328,6 +331,7 @@ fn lost<'a>(cx: &Context<'a>, reported: &BTreeSet<(&'a str, &'a str)>, out: &mut
                 join(&attributes)
             ),
         )
+        .cause("overridden")
         .severity(Severity::Low)
         .explain(
             "Both apply to the same environments, so one of them is not what runs. This check uses the \

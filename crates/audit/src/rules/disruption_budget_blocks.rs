@@ -2,22 +2,24 @@
 
 use super::{common, pods};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::ByHome;
 use cofferdam_model::scaling::DisruptionBudget;
 use cofferdam_model::workload::{Amount, Completeness, Workload};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "disruption-budget-blocks",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("disruption-budget-blocks"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "a disruption budget allows no disruption: a drain never ends",
+    summary: Cow::Borrowed("a disruption budget allows no disruption: a drain never ends"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/disruption-budget-blocks.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/disruption-budget-blocks.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -75,7 +77,7 @@ fn alone(cx: &Context<'_>, budget: &DisruptionBudget, out: &mut Verdicts) {
     );
     out.report(
         Finding::new(
-            budget.id.to_string(),
+            &budget.id,
             format!(
                 "{} allows no pod to be evicted, however many there are: a drain never ends",
                 budget.id
@@ -158,7 +160,7 @@ fn judge(
     };
     out.report(
         Finding::new(
-            budget.id.to_string(),
+            &budget.id,
             format!(
                 "{} allows no pod of {whose} to be evicted{when}: a drain never ends",
                 budget.id

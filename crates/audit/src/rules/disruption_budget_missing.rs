@@ -2,24 +2,28 @@
 
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::delivery::DanglingKind;
 use cofferdam_model::scaling::DisruptionBudget;
 use cofferdam_model::workload::{Completeness, Workload};
 use cofferdam_model::{Absence, ByHome, Environment, Fact};
 use cofferdam_syntax::hash::HashSet;
 use cofferdam_syntax::nearest::nearest;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "disruption-budget-missing",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("disruption-budget-missing"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "several replicas have no disruption budget: a drain may evict them all at once",
+    summary: Cow::Borrowed("several replicas have no disruption budget: a drain may evict them all at once"),
     absences: &[Absence::DisruptionBudget],
-    page: include_str!("../../../../docs/rules/disruption-budget-missing.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/disruption-budget-missing.md"
+    )),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -41,7 +45,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let mut finding = Finding::new(
-            workload.id.to_string(),
+            &workload.id,
             format!("{}: {fewest} replicas and no disruption budget", workload.id),
         )
         .explain(
@@ -66,7 +70,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     {
         out.report(
             Finding::new(
-                budget.id.to_string(),
+                &budget.id,
                 format!(
                     "{} sets neither `minAvailable` nor `maxUnavailable`: it protects no pod",
                     budget.id

@@ -3,21 +3,23 @@
 
 use super::{common, reach};
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Span;
 use cofferdam_model::network::{NetworkPolicy, Peer, PeerKind, Policies, PolicyRule};
 use cofferdam_model::workload::Workload;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "egress-any-address",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("egress-any-address"),
     group: Group::Network,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "an egress rule opens every address and so cancels the allow list beside it",
+    summary: Cow::Borrowed("an egress rule opens every address and so cancels the allow list beside it"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/egress-any-address.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/egress-any-address.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The private ranges of RFC 1918.
@@ -142,7 +144,7 @@ fn judge(
         .and_then(excluded);
     let without = without.unwrap_or_default();
     let mut finding = Finding::new(
-        policy.id.to_string(),
+        &policy.id,
         format!(
             "{}: {who} may send to every address{without} on {ports}{}",
             policy.id,

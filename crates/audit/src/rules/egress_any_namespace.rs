@@ -2,20 +2,22 @@
 
 use super::reach;
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Span;
 use cofferdam_model::network::{NetworkPolicy, PeerKind, PolicyRule};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "egress-any-namespace",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("egress-any-namespace"),
     group: Group::Network,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "an egress rule lets pods talk to every pod of every namespace",
+    summary: Cow::Borrowed("an egress rule lets pods talk to every pod of every namespace"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/egress-any-namespace.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/egress-any-namespace.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -57,7 +59,7 @@ fn finding(pods: &reach::Pods<'_>, policy: &NetworkPolicy, places: &[(Span, Stri
         reach::names(&governed)
     };
     let mut finding = Finding::new(
-        policy.id.to_string(),
+        &policy.id,
         format!(
             "{}: {who} may talk to every pod of every namespace on {ports}",
             policy.id

@@ -2,23 +2,25 @@
 
 use super::reach;
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::network::{NetworkPolicy, PeerKind, Policies, PolicyRule};
 use cofferdam_model::workload::Workload;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "egress-blocks-dns",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("egress-blocks-dns"),
     group: Group::Network,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "egress policies let a workload send traffic, but block its DNS lookups",
+    summary: Cow::Borrowed("egress policies let a workload send traffic, but block its DNS lookups"),
     absences: &[Absence::NetworkPolicy],
-    page: include_str!("../../../../docs/rules/egress-blocks-dns.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/egress-blocks-dns.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -93,7 +95,7 @@ fn report(workload: &Workload, policies: &[&NetworkPolicy], out: &mut Verdicts) 
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let mut finding = Finding::new(workload.id.to_string(), format!("{}: no egress rule allows DNS", workload.id))
+    let mut finding = Finding::new(&workload.id, format!("{}: no egress rule allows DNS", workload.id))
         .explain(format!(
             "Once any egress policy selects a pod ({}), the pod may send only what its policies allow, and \
              none allows port 53. Every name that the process looks up fails after a timeout, including the \

@@ -1,22 +1,24 @@
 //! A test in staging proves something for production only if both are alike.
 
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::units::count;
 use cofferdam_model::{Absence, Environment, Fact, Span};
 use cofferdam_syntax::environment;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "environment-disparity",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("environment-disparity"),
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Advice,
-    summary: "staging and production differ in settings that should be alike",
+    summary: Cow::Borrowed("staging and production differ in settings that should be alike"),
     absences: &[Absence::Workload, Absence::Variable],
-    page: include_str!("../../../../docs/rules/environment-disparity.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/environment-disparity.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// A difference: the setting, its value in staging and in production, and the places.
@@ -66,7 +68,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         String::new()
     };
     let mut finding = Finding::new(
-        "staging and production",
+        Subject::all("staging and production"),
         match pairs.as_slice() {
             [only] => format!("staging and production differ in the {}", only.what),
             [first, others @ ..] => format!(

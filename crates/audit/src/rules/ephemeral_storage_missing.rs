@@ -3,19 +3,23 @@
 use super::image_pull_stale::is_kubelets;
 use super::pods;
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::workload::{Container, VolumeKind, Workload};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "ephemeral-storage-missing",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("ephemeral-storage-missing"),
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "a container may write to its node's disk without a limit",
+    summary: Cow::Borrowed("a container may write to its node's disk without a limit"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/ephemeral-storage-missing.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/ephemeral-storage-missing.md"
+    )),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -62,7 +66,7 @@ fn judge(workload: &Workload, out: &mut Verdicts) {
         )
     };
     let mut finding = Finding::new(
-        workload.id.to_string(),
+        &workload.id,
         format!(
             "{}: {} may fill the disk of the node",
             workload.id,

@@ -1,22 +1,28 @@
 //! A pod that is not ready can block the drain of its node.
 
 use super::common;
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::scaling::DisruptionBudget;
 use cofferdam_model::units::count;
 use cofferdam_model::workload::Completeness;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "eviction-waits-for-unhealthy",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("eviction-waits-for-unhealthy"),
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: "a disruption budget does not allow eviction of pods that are not ready: one can block a drain",
+    summary: Cow::Borrowed(
+        "a disruption budget does not allow eviction of pods that are not ready: one can block a drain",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/eviction-waits-for-unhealthy.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/eviction-waits-for-unhealthy.md"
+    )),
+    check: Check::BuiltIn(check),
 };
 
 /// The number of places that a finding shows.
@@ -46,8 +52,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         ),
     };
     // Environments have some budgets in common, and others of their own: it is one habit.
-    let mut finding = Finding::new("disruption budgets", title)
+    let mut finding = Finding::new(Subject::all("disruption budgets"), title)
         .cause("do not cover pods that are not ready")
+        .alike()
         .each()
         .explain(
             "By default a pod that runs and is not ready may be evicted only while enough other pods \

@@ -1,19 +1,21 @@
 //! When all of a cell's traffic moves at once, it arrives at cold caches and small pools.
 
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "failover-abrupt",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("failover-abrupt"),
     group: Group::Cells,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "traffic moves between cells all at once: no steps and no slow start",
+    summary: Cow::Borrowed("traffic moves between cells all at once: no steps and no slow start"),
     absences: &[Absence::Breaker],
-    page: include_str!("../../../../docs/rules/failover-abrupt.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/failover-abrupt.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -27,7 +29,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let mut finding = Finding::new(
-            format!("routing {}", routing.name),
+            Subject::named("routing", &routing.name),
             format!(
                 "{}: {cells} cells and no gradual shift between them",
                 routing.name

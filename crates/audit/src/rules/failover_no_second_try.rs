@@ -1,19 +1,21 @@
 //! A request that fails in one cell could succeed in another.
 
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "failover-no-second-try",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("failover-no-second-try"),
     group: Group::Cells,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a request that fails in one cell is not tried in another",
+    summary: Cow::Borrowed("a request that fails in one cell is not tried in another"),
     absences: &[Absence::Breaker],
-    page: include_str!("../../../../docs/rules/failover-no-second-try.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/failover-no-second-try.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -26,7 +28,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if cells < 2 || routing.second_try.as_ref().is_some_and(|s| s.value) {
             continue;
         }
-        let mut finding = Finding::new(format!("routing {}", routing.name), format!("{}: a request that fails in one of {cells} cells is not tried in another", routing.name))
+        let mut finding = Finding::new(Subject::named("routing", &routing.name), format!("{}: a request that fails in one of {cells} cells is not tried in another", routing.name))
             .explain("Until a failing cell is removed from routing, every request that it fails is a failure \
                 for the user, although another cell could have answered. A cell that loses 10 % of requests \
                 loses them permanently.")

@@ -1,21 +1,23 @@
 //! When a cell is lost, the other cells must carry its load.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::cells::Cell;
 use cofferdam_model::units::{show_number, show_number_down, show_number_up};
 use cofferdam_model::{Fact, Share};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "failover-overload",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("failover-overload"),
     group: Group::Cells,
     severity: Severity::Critical,
     fix: Fix::Advice,
-    summary: "the remaining cells cannot carry the load of a lost one",
+    summary: Cow::Borrowed("the remaining cells cannot carry the load of a lost one"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/failover-overload.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/failover-overload.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -111,7 +113,7 @@ fn with_rates(capacities: &[(f64, &Cell)], load: f64, out: &mut Verdicts) {
             }
         }
         let mut finding = Finding::new(
-            format!("loss of cell {}", lost.name.value),
+            Subject::named("loss of cell", &lost.name.value),
             format!(
                 "without {} the load is {} % of what {} can carry",
                 lost.name.value,
@@ -196,7 +198,7 @@ fn with_shares(shares: &[(f64, &Cell)], load: Option<f64>, out: &mut Verdicts) {
             out.cannot_judge(format!("loss of cell {}", lost.name.value), needs, Some(partial));
         }
         let finding = Finding::new(
-            format!("loss of cell {}", lost.name.value),
+            Subject::named("loss of cell", &lost.name.value),
             format!(
                 "without {} the traffic of {} grows {} times; safe only below {} % of the total capacity",
                 lost.name.value,

@@ -2,22 +2,24 @@
 
 use super::image_pull_stale::{Stale, is_judged};
 use super::images::{is_moving, is_set_elsewhere, is_stand_in, is_variable};
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Cause, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Span;
 use cofferdam_model::images::Image;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "image-mutable-tag",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("image-mutable-tag"),
     group: Group::Images,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "an image is named by a tag, which can be moved, not by a digest",
+    summary: Cow::Borrowed("an image is named by a tag, which can be moved, not by a digest"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/image-mutable-tag.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/image-mutable-tag.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// How many places a finding shows; the others are only named.
@@ -61,7 +63,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             Some(tag) if moving => format!("has the tag `{tag}`, which is intended to move"),
             Some(_) => "is named by a tag, not by a digest".to_owned(),
         };
-        let mut finding = Finding::new(format!("image {name}"), format!("{name} {what}"))
+        // A fixed tag is another one with each release of the same image.
+        let untagged = tag.and_then(|tag| name.strip_suffix(tag)?.strip_suffix(':'));
+        let subject = Subject::shown_as("image", untagged.unwrap_or(name), &format!("image {name}"));
+        let mut finding = Finding::new(subject, format!("{name} {what}"))
+            .cause(match tag {
+                Some(tag) if moving => Cause::from(("moving tag", tag)),
+                Some(_) => Cause::from("fixed tag"),
+                None => Cause::from("no tag"),
+            })
             .severity(if moving { Severity::Medium } else { Severity::Low })
             .explain(if moving {
                 "Pods of one deployment may run different images, depending on when their node pulled. A \

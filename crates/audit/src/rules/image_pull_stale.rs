@@ -3,20 +3,22 @@
 use super::common;
 use super::images::{is_moving, is_set_elsewhere, is_stand_in};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Fact;
 use cofferdam_model::workload::{Completeness, Container, Workload};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "image-pull-stale",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("image-pull-stale"),
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a tag is not pulled again when it is moved: nodes run different versions",
+    summary: Cow::Borrowed("a tag is not pulled again when it is moved: nodes run different versions"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/image-pull-stale.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/image-pull-stale.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -79,7 +81,8 @@ fn finding(cx: &Context<'_>, workload: &Workload, container: &Container, stale: 
         "{}: `{}` has the moving tag `{}` and the pull policy {policy}",
         workload.id, container.name, stale.tag
     );
-    Finding::new(workload.id.to_string(), title)
+    Finding::new(&workload.id, title)
+        .cause(("container", container.name.as_str()))
         .severity(common::severity_in(cx.env, Severity::Medium))
         .explain(
             "A node that has run the tag before starts its old copy, and a fresh node pulls the new \

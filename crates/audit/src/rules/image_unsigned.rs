@@ -1,19 +1,21 @@
 //! Without verified signatures, only an image's name shows where it comes from.
 
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "image-unsigned",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("image-unsigned"),
     group: Group::Images,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "admission policies check images by name and none verifies a signature",
+    summary: Cow::Borrowed("admission policies check images by name and none verifies a signature"),
     absences: &[Absence::AdmissionPolicy],
-    page: include_str!("../../../../docs/rules/image-unsigned.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/image-unsigned.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -27,7 +29,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         return;
     };
     let mut finding = Finding::new(
-        "image signatures",
+        Subject::all("image signatures"),
         format!("{} checks images by their name only; no policy verifies a signature", first.name),
     )
     .explain("A name shows from where an image was pulled. Anyone who can push there, or take over an \

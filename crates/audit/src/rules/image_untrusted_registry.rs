@@ -2,23 +2,27 @@
 
 use super::common::count;
 use super::images::is_stand_in;
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Fact;
 use cofferdam_model::images::Image;
 use cofferdam_syntax::glob;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "image-untrusted-registry",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("image-untrusted-registry"),
     group: Group::Images,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "the admission policy admits images from a registry path that anyone may push to, or images run from elsewhere",
+    summary: Cow::Borrowed(
+        "the admission policy admits images from a registry path that anyone may push to, or images run from elsewhere",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/image-untrusted-registry.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/image-untrusted-registry.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -47,12 +51,13 @@ fn open_paths(cx: &Context<'_>, out: &mut Verdicts) {
                     evidence.note(stated, "anyone may push here");
                     out.report(
                         Finding::new(
-                            format!("policy {}", policy.name),
+                            Subject::named("policy", &policy.name),
                             format!(
                                 "{} admits images from `{}`, where anyone may push",
                                 policy.name, admitted.value
                             ),
                         )
+                        .cause(("images", admitted.value.as_str()))
                         .explain(
                             "The policy checks where an image comes from, not who made it: anyone who \
                             may push there may run anything in the cluster.",
@@ -132,7 +137,7 @@ fn outside(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(
             Finding::new(
-                format!("images from {place}"),
+                Subject::named("images from", &place),
                 format!(
                     "{} from {place} come from outside the trusted registries ({})",
                     count(names.len() as u64, "image"),

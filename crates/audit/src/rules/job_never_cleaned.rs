@@ -2,18 +2,20 @@
 
 use super::pods;
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "job-never-cleaned",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("job-never-cleaned"),
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: "a finished Job and its pods stay forever",
+    summary: Cow::Borrowed("a finished Job and its pods stay forever"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/job-never-cleaned.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/job-never-cleaned.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Annotations of tools that remove the jobs they create.
@@ -31,7 +33,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(
             Finding::new(
-                workload.id.to_string(),
+                &workload.id,
                 format!("{}: nothing removes it when it has finished", workload.id),
             )
             .explain(

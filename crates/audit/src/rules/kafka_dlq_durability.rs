@@ -4,20 +4,22 @@
 use super::common;
 use super::kafka_producer_durability::{acks_name, effective_acks};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::kafka::{Acks, ProducerRole};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "kafka-dlq-durability",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("kafka-dlq-durability"),
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "the dead-letter path is weaker than the path it serves, or is missing",
+    summary: Cow::Borrowed("the dead-letter path is weaker than the path it serves, or is missing"),
     absences: &[Absence::Topic],
-    page: include_str!("../../../../docs/rules/kafka-dlq-durability.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-dlq-durability.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -37,7 +39,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let name = cx.env.owner_name(&producer.owner);
         out.report(
             Finding::new(
-                format!("dead letters of {name}"),
+                common::of_owner(cx.env, "dead letters", &producer.owner),
                 format!("{name}: dead letters are sent with acks={}, so the last copy of a failed message can be lost", acks_name(acks)),
             )
             .explain(

@@ -2,21 +2,23 @@
 
 use super::common::{self, At};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::members;
 use cofferdam_model::Service;
 use cofferdam_model::kafka::Consumer;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "kafka-idle-members",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("kafka-idle-members"),
     group: Group::Kafka,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a consumer group can have more members than partitions: the rest run idle",
+    summary: Cow::Borrowed("a consumer group can have more members than partitions: the rest run idle"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/kafka-idle-members.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-idle-members.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {

@@ -2,19 +2,23 @@
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::kafka::CommitOrder;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "kafka-offset-before-work",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("kafka-offset-before-work"),
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "offsets are committed before the work is done: messages in memory are lost when the process dies",
+    summary: Cow::Borrowed(
+        "offsets are committed before the work is done: messages in memory are lost when the process dies",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/kafka-offset-before-work.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-offset-before-work.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {

@@ -2,22 +2,26 @@
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::kafka::{Consumer, KafkaClient};
 use cofferdam_model::units::{show_duration, show_duration_up};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "kafka-poll-deadline",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("kafka-poll-deadline"),
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a full batch takes longer than max.poll.interval: the member is removed from its group and the \
+    summary: Cow::Borrowed(
+        "a full batch takes longer than max.poll.interval: the member is removed from its group and the \
         batch repeated",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/kafka-poll-deadline.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-poll-deadline.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {

@@ -1,23 +1,30 @@
 //! A producer that does not wait for the replicas loses messages that only the failed leader had.
 
+use super::common;
 use super::common::count;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::kafka::{Acks, KafkaClient, Producer, ProducerRole};
 use cofferdam_model::units::{amount, show_number};
 use cofferdam_model::{Environment, Linked, Rate};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "kafka-producer-durability",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("kafka-producer-durability"),
     group: Group::Kafka,
     severity: Severity::Critical,
     fix: Fix::Automatic,
-    summary: "a producer can lose or duplicate messages: acks, idempotence, requests in flight, retries",
+    summary: Cow::Borrowed(
+        "a producer can lose or duplicate messages: acks, idempotence, requests in flight, retries",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/kafka-producer-durability.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/kafka-producer-durability.md"
+    )),
+    check: Check::BuiltIn(check),
 };
 
 /// Retries must last longer than a leader election and a broker's restart; `delivery.timeout.ms` defaults to
@@ -104,7 +111,8 @@ fn judge(cx: &Context<'_>, producer: &Producer, out: &mut Verdicts) {
             problems.join("; ")
         );
         out.report(
-            Finding::new(format!("producer of {name}"), title)
+            Finding::new(common::of_owner(cx.env, "producer", &producer.owner), title)
+                .cause("retries")
                 .severity(Severity::Medium)
                 .explain(
                     "Acknowledged messages are safe, but when a broker restarts the client retries, and \
@@ -259,7 +267,7 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
         explanation.push_str(&format!(" Besides, {problem}."));
     }
     let mut finding = Finding::new(
-        format!("producer of {name}"),
+        common::of_owner(env, "producer", &producer.owner),
         format!("{name}: {headline} (acks={})", acks_name(acks)),
     )
     .explain(explanation)

@@ -2,22 +2,26 @@
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::members;
 use cofferdam_model::kafka::{Consumer, KafkaClient};
 use cofferdam_model::units::{show_duration, times};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "kafka-rebalance-storm",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("kafka-rebalance-storm"),
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "every deploy and scale-out stops the whole consumer group: eager assignor, no static membership",
+    summary: Cow::Borrowed(
+        "every deploy and scale-out stops the whole consumer group: eager assignor, no static membership",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/kafka-rebalance-storm.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-rebalance-storm.md")),
+    check: Check::BuiltIn(check),
 };
 
 const HEARTBEAT: Duration = Duration::from_secs(3);

@@ -1,21 +1,25 @@
 //! How many brokers may fail before a topic loses data or refuses writes.
 
 use super::common;
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Fact;
 use cofferdam_model::kafka::{Acks, Topic};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "kafka-replication",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("kafka-replication"),
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a topic has too few copies, or a minimum in sync that loses data or stops writes with one broker down",
+    summary: Cow::Borrowed(
+        "a topic has too few copies, or a minimum in sync that loses data or stops writes with one broker down",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/kafka-replication.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-replication.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -116,7 +120,7 @@ fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
         return;
     };
     out.report(
-        Finding::new(format!("topic {name}"), title)
+        Finding::new(Subject::named("topic", name), title)
             .severity(common::severity_in(cx.env, severity))
             .explain(explanation)
             .remedy(remedy)

@@ -1,19 +1,23 @@
 //! With an unbounded queue in memory, a slow downstream ends in a killed process.
 
 use super::common;
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "kafka-unbounded-buffer",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("kafka-unbounded-buffer"),
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a consumer's queue in memory has no bound: when work is slow it grows until the process is killed",
+    summary: Cow::Borrowed(
+        "a consumer's queue in memory has no bound: when work is slow it grows until the process is killed",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/kafka-unbounded-buffer.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-unbounded-buffer.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -42,9 +46,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             };
             out.report(
                 Finding::new(
-                    format!("queue {} of {name}", buffer.name),
+                    Subject::shown_as("queue", &name, &format!("queue {} of {name}", buffer.name))
+                        .in_namespace(common::namespace(cx.env, &consumer.owner)),
                     format!("{name}: the queue `{}` between polling and working has no bound", buffer.name),
                 )
+                .cause(("queue", buffer.name.as_str()))
                 .explain(format!(
                     "When the work is slow, polling continues at full speed: the queue grows until {killed}. \
                      The remaining members read its messages again, carry more load and fill up sooner. {}",

@@ -1,20 +1,22 @@
 //! A component uses a topic that no file declares: a scaler sees no lag, an alert never fires.
 
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::delivery::DanglingKind;
 use cofferdam_model::{Absence, Source};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "kafka-undeclared-topic",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("kafka-undeclared-topic"),
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "an autoscaler, alert or consumer names a topic that nothing declares",
+    summary: Cow::Borrowed("an autoscaler, alert or consumer names a topic that nothing declares"),
     absences: &[Absence::Topic],
-    page: include_str!("../../../../docs/rules/kafka-undeclared-topic.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-undeclared-topic.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -28,6 +30,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             &dangling.subject,
             format!("{} names the topic `{topic}`, which nothing here declares", dangling.subject),
         )
+        .cause(("topic", topic.as_str()))
         .absent(Absence::Topic)
         .explain(format!(
             "If `{topic}` does not exist, a scaler reads no lag and never scales, an alert has no data and never fires, and a \

@@ -2,21 +2,25 @@
 
 use super::common::{self, At};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::members::{self, Partitions};
 use cofferdam_model::kafka::Consumer;
 use cofferdam_model::units::{amount, show_number};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "kafka-uneven-members",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("kafka-uneven-members"),
     group: Group::Kafka,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "partitions are not a multiple of the group's members: the busiest member limits the group",
+    summary: Cow::Borrowed(
+        "partitions are not a multiple of the group's members: the busiest member limits the group",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/kafka-uneven-members.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/kafka-uneven-members.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The load of the busiest member over the mean load from which a change is worth making.

@@ -2,19 +2,23 @@
 //! rule explains the consequence.
 
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::delivery::DefectEffect;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "manifest-invalid",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("manifest-invalid"),
     group: Group::Delivery,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "configuration that Kubernetes, the provider or the image would refuse or silently ignore",
+    summary: Cow::Borrowed(
+        "configuration that Kubernetes, the provider or the image would refuse or silently ignore",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/manifest-invalid.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/manifest-invalid.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -58,6 +62,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             &defect.subject,
             format!("{}{verb}: {}", defect.subject, defect.problem),
         )
+        .cause(("field", defect.path.as_str()))
         .severity(severity)
         .explain(what_happens)
         .at(defect.span, label)

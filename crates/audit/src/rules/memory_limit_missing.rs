@@ -2,18 +2,20 @@
 
 use super::{common, pods};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "memory-limit-missing",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("memory-limit-missing"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "a container has no memory limit: a leak harms the whole node, not only the pod",
+    summary: Cow::Borrowed("a container has no memory limit: a leak harms the whole node, not only the pod"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/memory-limit-missing.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/memory-limit-missing.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -32,7 +34,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             evidence.place(span, "no memory limit");
         }
         out.report(
-            Finding::new(workload.id.to_string(), format!("{}: {} without a memory limit", workload.id, pods::names(&bare)))
+            Finding::new(&workload.id, format!("{}: {} without a memory limit", workload.id, pods::names(&bare)))
                 .severity(common::severity_in(cx.env, if only_init { Severity::Low } else { Severity::Medium }))
                 .explain("When it leaks or gets a large input it uses up the node's memory. The kernel then \
                     kills processes, including those of other pods, and the node may stop answering.")

@@ -3,22 +3,26 @@
 
 use super::image_pull_stale::is_kubelets;
 use super::{pods, reach};
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Bytes;
 use cofferdam_model::workload::{Container, Lifecycle, Workload};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "memory-overcommitted",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("memory-overcommitted"),
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "a container may use more memory than is reserved for it: under pressure its pod is evicted first",
+    summary: Cow::Borrowed(
+        "a container may use more memory than is reserved for it: under pressure its pod is evicted first",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/memory-overcommitted.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/memory-overcommitted.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The number of workloads that a finding shows.
@@ -81,7 +85,7 @@ fn finding(pods: &[Pod<'_>]) -> Finding {
     });
     let (subject, title) = match pods {
         [one] => (
-            one.workload.id.to_string(),
+            Subject::from(&one.workload.id),
             format!(
                 "{}: {} may use {} of memory in each pod, and {} is reserved",
                 one.workload.id,
@@ -93,7 +97,7 @@ fn finding(pods: &[Pod<'_>]) -> Finding {
         many => {
             let workloads: Vec<&Workload> = many.iter().map(|pod| pod.workload).collect();
             (
-                "memory of pods".to_owned(),
+                Subject::all("memory of pods"),
                 format!(
                     "one pod each of {} may use {} of memory, and {} is reserved",
                     reach::names(&workloads),
@@ -113,6 +117,7 @@ fn finding(pods: &[Pod<'_>]) -> Finding {
     }
     let finding = Finding::new(subject, title)
         .cause("may use more than is reserved")
+        .alike()
         .explain(
             "The scheduler fills nodes by requests. When several pods use more than was reserved at the \
             same time, the node runs out of memory. The kubelet first evicts the pods that use more than \

@@ -1,22 +1,24 @@
 //! The metadata service gives the node's credentials to every process that can reach it.
 
 use super::{egress_any_address, pods, reach};
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::network::{Policies, PolicyRule};
 use cofferdam_model::workload::{Completeness, Workload};
 use cofferdam_model::{Absence, Span};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "metadata-reachable",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("metadata-reachable"),
     group: Group::Network,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "pods can reach the cloud's metadata service and with it the node's credentials",
+    summary: Cow::Borrowed("pods can reach the cloud's metadata service and with it the node's credentials"),
     absences: &[Absence::NetworkPolicy],
-    page: include_str!("../../../../docs/rules/metadata-reachable.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/metadata-reachable.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -40,7 +42,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 reach::names(&governed)
             };
             let mut finding = base(
-                policy.id.to_string(),
+                Subject::from(&policy.id),
                 format!(
                     "{}: {who} can reach the metadata service at {}",
                     policy.id,
@@ -68,7 +70,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let is_certain = certain.is_some();
     let unselected = certain.unwrap_or(unselected);
     let mut finding = base(
-        "workloads without an egress policy".to_owned(),
+        Subject::all("workloads without an egress policy"),
         format!(
             "{} can reach the metadata service: no egress policy selects {}",
             reach::names(&unselected),
@@ -93,9 +95,10 @@ fn opening(rule: &PolicyRule) -> Option<Span> {
     opens.then(|| peer.map_or(rule.span, |p| p.span))
 }
 
-fn base(subject: String, title: String) -> Finding {
+fn base(subject: Subject, title: String) -> Finding {
     Finding::new(subject, title)
         .cause("can be reached")
+        .alike()
         .explain(
             "A request that an attacker makes a pod send (by a forged URL, or from a shell in it) gets \
             the credentials of the node, and with them all the node's permissions. A selector of namespaces \

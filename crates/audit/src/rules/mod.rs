@@ -219,35 +219,6 @@ pub static ALL: &[&Rule] = &[
     &statefulset_service::RULE,
 ];
 
-/// The id that was probably intended: the nearest one, or one that begins like it.
-pub fn nearest(id: &str) -> Option<&'static str> {
-    let ids = || ALL.iter().map(|rule| rule.id);
-    cofferdam_syntax::nearest::nearest(id, ids()).or_else(|| {
-        let parts = id.split('-').count();
-        let beginning = |id: &'static str| {
-            let end = id
-                .match_indices('-')
-                .nth(parts - 1)
-                .map_or(id.len(), |(at, _)| at);
-            (end < id.len()).then(|| &id[..end])
-        };
-        let beginnings = || ids().filter_map(beginning);
-        let near = match beginnings().find(|beginning| *beginning == id) {
-            Some(same) => same,
-            None => cofferdam_syntax::nearest::nearest(id, beginnings())?,
-        };
-        ids().find(|id| beginning(id) == Some(near))
-    })
-}
-
-/// The settings of a rule in `cofferdam.yaml`, beside `enabled` and `severity`. Its page describes them.
-pub fn settings(rule: &Rule) -> &'static [&'static str] {
-    match rule.id {
-        "breaker-blind-spot" => &["partial_failure"],
-        _ => &[],
-    }
-}
-
 /// The rule of this id.
 pub fn find(id: &str) -> Option<&'static Rule> {
     ALL.iter().copied().find(|rule| rule.id == id)

@@ -1,22 +1,26 @@
 //! A pod that no policy selects accepts connections from everywhere.
 
 use super::{pods, reach};
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::network::Policies;
 use cofferdam_model::workload::{Completeness, Workload};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "network-no-default-deny",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("network-no-default-deny"),
     group: Group::Network,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "no policy denies by default: unselected pods can talk to all others and be reached by all",
+    summary: Cow::Borrowed(
+        "no policy denies by default: unselected pods can talk to all others and be reached by all",
+    ),
     absences: &[Absence::NetworkPolicy],
-    page: include_str!("../../../../docs/rules/network-no-default-deny.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/network-no-default-deny.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -69,8 +73,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     } else {
         "these files contain no network policy: every pod may be reached from every other".to_owned()
     };
-    let mut finding = Finding::new("network policies", title)
+    let mut finding = Finding::new(Subject::all("network policies"), title)
         .cause("may be reached from everywhere")
+        .alike()
         .each()
         .severity(if kept { Severity::Medium } else { Severity::Low })
         .explain(match free {
@@ -108,7 +113,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 fn sends_everywhere(open: &[&Workload]) -> Finding {
     let them = if open.len() == 1 { "it" } else { "them" };
     let mut finding = Finding::new(
-        "network policies",
+        Subject::all("network policies"),
         format!(
             "{} may send to everywhere: no egress policy selects {them}",
             reach::names(open)
@@ -116,6 +121,7 @@ fn sends_everywhere(open: &[&Workload]) -> Finding {
     )
     .severity(Severity::Low)
     .cause("may send to everywhere")
+    .alike()
     .each()
     .explain(
         "The policies limit who may call these pods, but not which targets they may call. A pod \

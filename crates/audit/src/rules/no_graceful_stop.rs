@@ -3,21 +3,23 @@
 use super::disruption_budget_missing::is_kubernetes;
 use super::{pods, stores};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::units::{show_duration, show_duration_up};
 use cofferdam_model::workload::Workload;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "no-graceful-stop",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("no-graceful-stop"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "pods are killed before their work can end, or get requests while they stop",
+    summary: Cow::Borrowed("pods are killed before their work can end, or get requests while they stop"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/no-graceful-stop.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/no-graceful-stop.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Kubernetes' default of `terminationGracePeriodSeconds`.
@@ -45,7 +47,7 @@ fn another_takes_over(cx: &Context<'_>, workload: &Workload) -> bool {
 /// Source: Kubernetes documentation, "Pod Lifecycle", "Termination of Pods".
 fn pause_too_long(workload: &Workload, (pause, grace): (Duration, Duration), evidence: Evidence) -> Finding {
     Finding::new(
-        workload.id.to_string(),
+        &workload.id,
         format!(
             "{}: preStop pauses for {}, and the grace period ends after {}",
             workload.id,
@@ -53,6 +55,7 @@ fn pause_too_long(workload: &Workload, (pause, grace): (Duration, Duration), evi
             show_duration(grace)
         ),
     )
+    .cause("the pause is too long")
     .explain(
         "The grace period includes preStop. It ends before the process gets TERM, so that it then has 2 s at most \
             to end its work. With every deploy, scale-in and drain, requests that are still being answered are cut off.",
@@ -91,7 +94,7 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
         let needs = evidence.take(longest, "one request may take this long") + pause;
         out.report(
             Finding::new(
-                workload.id.to_string(),
+                &workload.id,
                 format!(
                     "{}: killed {} after {}, and its work may take {}",
                     workload.id,
@@ -100,6 +103,7 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
                     show_duration(needs)
                 ),
             )
+            .cause("the grace period is too short")
             .explain(
                 "With every deploy, scale-in and drain, requests that are still being answered are cut \
                 off. Callers see a reset connection and may do the work twice.",
@@ -118,7 +122,8 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
     let handles = workload.containers.iter().any(|c| c.pre_stop.is_some());
     if !handles && callers.call(workload) && another_takes_over(cx, workload) {
         out.report(
-            Finding::new(workload.id.to_string(), format!("{}: no preStop pause: requests still arrive while it stops", workload.id))
+            Finding::new(&workload.id, format!("{}: no preStop pause: requests still arrive while it stops", workload.id))
+                .cause("no pause")
                 .severity(Severity::Low)
                 .likely()
                 .explain("TERM and the removal from the Service happen at the same time, and every node \

@@ -2,20 +2,22 @@
 
 use super::disruption_budget_missing::is_kubernetes;
 use super::{pods, stores};
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::workload::Workload;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "no-spare-replica",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("no-spare-replica"),
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "a service runs two replicas: while one is down, one fault is an outage",
+    summary: Cow::Borrowed("a service runs two replicas: while one is down, one fault is an outage"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/no-spare-replica.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/no-spare-replica.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -33,7 +35,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             let title = format!(
                 "{subject}: two replicas, and with one down the other carries 200 % of its usual load"
             );
-            let finding = finding(subject, title, evidence);
+            let finding = finding(Subject::from(&workload.id), title, evidence);
             // Two pods at 100 % each: the remaining one gets 2 / 1.
             out.report(finding.figure("load_on_the_rest", 200, "%"));
         }
@@ -47,7 +49,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-fn finding(subject: String, title: String, evidence: Evidence) -> Finding {
+fn finding(subject: Subject, title: String, evidence: Evidence) -> Finding {
     Finding::new(subject, title)
         .explain(
             "Every drain of a node, and every deploy that stops a pod first, leaves one replica. It \

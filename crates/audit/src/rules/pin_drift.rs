@@ -1,21 +1,23 @@
 //! A value that was pinned after an incident has changed again.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::overlay::{Pin, PinValue};
 use cofferdam_model::units::{duration, show_number};
 use cofferdam_model::{Fact, Source};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "pin-drift",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("pin-drift"),
     group: Group::Delivery,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "a value differs from its pin",
+    summary: Cow::Borrowed("a value differs from its pin"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/pin-drift.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/pin-drift.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -82,7 +84,7 @@ fn report(pin: &Pin, found: &Fact<String>, out: &mut Verdicts) {
     evidence.place(pin.span, format!("pinned to {}", words(&pin.expected)));
     let issue = pin.issue.as_ref().map_or(String::new(), |i| format!(" ({i})"));
     let mut finding = Finding::new(
-        format!("pin {}", pin.name),
+        Subject::named("pin", &pin.name),
         format!(
             "{} is {}, pinned to {}{issue}",
             pin.name,

@@ -1,7 +1,7 @@
 //! Shared code of the rules about workloads: which of them are services, and how many pods they have.
 
 use super::common;
-use crate::finding::Evidence;
+use crate::finding::{Evidence, Subject};
 use crate::rule::Context;
 use cofferdam_model::calls::CallSite;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
@@ -230,7 +230,7 @@ pub(crate) fn is_scraped(name: Option<&str>) -> bool {
 /// A HorizontalPodAutoscaler of which only the limits are known, because the workload that it scales was not read.
 pub(crate) struct LoneAutoscaler {
     /// Its name in reports.
-    pub subject: String,
+    pub subject: Subject,
     /// Minimum number of replicas.
     pub fewest: u32,
     /// The place of the minimum, or the note that it is Kubernetes' default.
@@ -284,7 +284,7 @@ pub(crate) fn lone_autoscalers<'a>(cx: &Context<'a>) -> impl Iterator<Item = Lon
         };
         evidence.place(autoscaler.span, "the autoscaler");
         LoneAutoscaler {
-            subject: format!("{} {}", autoscaler.format, autoscaler.name),
+            subject: common::autoscaler(autoscaler, &autoscaler.format),
             fewest,
             evidence,
         }

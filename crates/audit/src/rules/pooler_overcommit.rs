@@ -2,24 +2,28 @@
 //! database sees the sum.
 
 use super::common;
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::connections;
 use cofferdam_formulas::pooler::{self, Limits};
 use cofferdam_model::database::Pooler;
 use cofferdam_model::units::show_number;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "pooler-overcommit",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("pooler-overcommit"),
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "PgBouncer replicas together may open more server connections than the database, or a declared \
+    summary: Cow::Borrowed(
+        "PgBouncer replicas together may open more server connections than the database, or a declared \
         limit, allows",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/pooler-overcommit.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/pooler-overcommit.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -254,7 +258,7 @@ fn unread(pooler: &Pooler, out: &mut Verdicts) {
     }
     out.report(
         Finding::new(
-            format!("settings of pooler {}", pooler.name),
+            Subject::named("settings of pooler", &pooler.name),
             format!(
                 "{}: the image does not read {}: PgBouncer's defaults apply instead",
                 pooler.name,

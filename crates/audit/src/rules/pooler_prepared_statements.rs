@@ -1,20 +1,27 @@
 //! In transaction pooling a server connection goes to another client after every transaction, but a statement
 //! prepared on it stays on it.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use super::common;
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::database::{Pool, PoolTarget, Pooler};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "pooler-prepared-statements",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("pooler-prepared-statements"),
     group: Group::Database,
     severity: Severity::Critical,
     fix: Fix::Automatic,
-    summary: "a driver that prepares statements uses transaction pooling that does not keep them",
+    summary: Cow::Borrowed(
+        "a driver that prepares statements uses transaction pooling that does not keep them",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/pooler-prepared-statements.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!(
+        "../../../../docs/rules/pooler-prepared-statements.md"
+    )),
+    check: Check::BuiltIn(check),
 };
 
 /// Drivers that prepare statements automatically, and how to stop them.
@@ -159,10 +166,12 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, index: usize, pool: &Pool, out: &mut
         .map_or("transaction", |m| m.value.as_str());
     out.report(
         Finding::new(
-            format!("{name} through {}", pooler.name),
+            Subject::shown_as("pool", &name, &format!("{name} through {}", pooler.name))
+                .in_namespace(common::namespace(cx.env, &pool.owner)),
             format!("{name}: {} prepares statements, and {} in {mode} mode forgets them", driver.value, pooler.name),
         )
         .severity(severity)
+        .cause(("pooler", pooler.name.as_str()))
         .explain(format!(
             "{how}. After each transaction the server connection goes to another client, so the next use of \
              the statement reaches a server that does not know it (\"prepared statement does not exist\") or \

@@ -2,21 +2,25 @@
 
 use super::image_pull_stale::is_kubelets;
 use super::{common, pods, reach};
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::workload::{Lifecycle, Workload};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "priority-class-missing",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("priority-class-missing"),
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "pods have no priority class: when nodes run out, nothing decides which of them is removed first",
+    summary: Cow::Borrowed(
+        "pods have no priority class: when nodes run out, nothing decides which of them is removed first",
+    ),
     absences: &[Absence::PodDefault],
-    page: include_str!("../../../../docs/rules/priority-class-missing.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/priority-class-missing.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The number of places that a finding shows.
@@ -61,7 +65,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             reach::names(many)
         ),
     };
-    let mut finding = Finding::new("priority classes", title)
+    let mut finding = Finding::new(Subject::all("priority classes"), title)
         .explain(
             "A pod without one has the priority 0 unless the cluster has a default class. When nodes \
             run out of resources, pods with a higher priority replace it. Among pods of equal priority, the \
@@ -73,6 +77,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         )
         .absent(Absence::PodDefault)
         .cause("have none")
+        .alike()
         .each()
         .figure("workloads", without.len() as f64, "workloads");
     for workload in without.iter().take(SHOWN) {

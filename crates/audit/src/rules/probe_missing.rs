@@ -3,19 +3,21 @@
 use super::disruption_budget_missing::is_kubernetes;
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::workload::{Container, Lifecycle, Workload};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "probe-missing",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("probe-missing"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a container has no readiness or no liveness probe",
+    summary: Cow::Borrowed("a container has no readiness or no liveness probe"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/probe-missing.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/probe-missing.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Annotations of pods that should run once.
@@ -66,13 +68,14 @@ fn judge(workload: &Workload, is_called: bool, out: &mut Verdicts) {
     let not_live = lacks(|c| c.liveness.is_none() && c.readiness.is_some());
     if !not_live.is_empty() {
         let mut finding = Finding::new(
-            workload.id.to_string(),
+            &workload.id,
             format!(
                 "{}: {} without a liveness probe",
                 workload.id,
                 pods::names(&not_live)
             ),
         )
+        .cause("no liveness probe")
         .severity(Severity::Low)
         .explain(
             "A process that hangs is not restarted: its readiness probe removes it from service and \
@@ -111,9 +114,10 @@ fn without_readiness(workload: &Workload, bare: &[&Container], (grave, is_called
         explanation.push_str(" And a process that hangs is never restarted.");
     }
     let mut finding = Finding::new(
-        workload.id.to_string(),
+        &workload.id,
         format!("{}: {} without {what}", workload.id, pods::names(bare)),
     )
+    .cause("no readiness probe")
     .severity(if grave { Severity::Medium } else { Severity::Low })
     .explain(explanation)
     .remedy(

@@ -2,20 +2,22 @@
 
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Environment;
 use cofferdam_model::workload::{Container, Probe, ProbeCheck, VolumeKind, Workload};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "probe-port-unknown",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("probe-port-unknown"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a probe uses a port that its container does not name",
+    summary: Cow::Borrowed("a probe uses a port that its container does not name"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/probe-port-unknown.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/probe-port-unknown.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Ports on which common servers and proxies answer health checks without a declaration (Spring's and
@@ -105,12 +107,13 @@ fn judge(env: &Environment, workload: &Workload, container: &Container, out: &mu
         declared.join(", ")
     };
     let mut finding = Finding::new(
-        workload.id.to_string(),
+        &workload.id,
         format!(
             "{}: the {what} probe of `{}` uses port {number}, and the container names {names}",
             workload.id, container.name
         ),
     )
+    .cause(("container", container.name.as_str()))
     .severity(severity)
     .likely()
     .explain(

@@ -2,23 +2,25 @@
 
 use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::calls::DeadlineRole;
 use cofferdam_model::units::{show_duration, show_duration_up};
 use cofferdam_model::workload::{Completeness, Container, Lifecycle, Workload};
 use cofferdam_model::{Fact, Owner, Span};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "probe-too-eager",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("probe-too-eager"),
     group: Group::Scaling,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a liveness or start-up probe gives up before the process can have started",
+    summary: Cow::Borrowed("a liveness or start-up probe gives up before the process can have started"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/probe-too-eager.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/probe-too-eager.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -97,7 +99,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
     }
     let place: Option<Span> = container.span;
     let mut finding = Finding::new(
-        workload.id.to_string(),
+        &workload.id,
         format!(
             "{}: the {kind} probe gives up after {}, and starting may take {}",
             workload.id,
@@ -113,6 +115,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
         "Add a start-up probe with periodSeconds × failureThreshold of at least {} and leave the liveness probe short.",
         show_duration_up(needed)
     ))
+    .cause(("container", container.name.as_str()))
     .figure("patience", patience.as_secs_f64(), "s")
     .figure("start_up", needed.as_secs_f64(), "s")
     .evidence(evidence);

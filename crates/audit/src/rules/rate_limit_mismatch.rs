@@ -1,20 +1,22 @@
 //! A limit below the peak refuses customers; a limit above the capacity protects nothing.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::cells::RateLimit;
 use cofferdam_model::units::{show_number, show_number_down, show_number_up};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "rate-limit-mismatch",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("rate-limit-mismatch"),
     group: Group::Cells,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a rate limit is below the declared peak or above the capacity it should protect",
+    summary: Cow::Borrowed("a rate limit is below the declared peak or above the capacity it should protect"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/rate-limit-mismatch.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/rate-limit-mismatch.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -42,7 +44,7 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
         let peak = evidence.take(peak, "at peak").0;
         out.report(
             Finding::new(
-                format!("rate limit {}", limit.name),
+                Subject::named("rate limit", &limit.name),
                 format!(
                     "{}: {}/s are allowed, {}/s arrive at peak",
                     limit.name,
@@ -50,6 +52,7 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
                     show_number(peak)
                 ),
             )
+            .cause("below the peak")
             .explain(format!(
                 "At peak {} % of requests are refused although nothing is wrong.",
                 show_number(((peak - total) / peak * 100.0).round())
@@ -77,7 +80,7 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
         }
         out.report(
             Finding::new(
-                format!("rate limit {}", limit.name),
+                Subject::named("rate limit", &limit.name),
                 format!(
                     "{}: {}/s are allowed, {}/s can be carried",
                     limit.name,
@@ -85,6 +88,7 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
                     show_number(capacity)
                 ),
             )
+            .cause("above the capacity")
             .severity(Severity::Medium)
             .explain(
                 "The limit begins to refuse only when the protected service is already overloaded: it \

@@ -3,18 +3,20 @@
 use super::disruption_budget_missing::is_kubernetes;
 use super::pods;
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "replicas-together",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("replicas-together"),
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "nothing keeps replicas on different nodes and zones",
+    summary: Cow::Borrowed("nothing keeps replicas on different nodes and zones"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/replicas-together.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/replicas-together.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -28,7 +30,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         out.report(
-            Finding::new(workload.id.to_string(), format!("{}: nothing keeps its {fewest} replicas on different nodes", workload.id))
+            Finding::new(&workload.id, format!("{}: nothing keeps its {fewest} replicas on different nodes", workload.id))
                 .explain("The scheduler's default spreading is only a weak preference; a node with more or \
                     less free capacity can outweigh it. If all replicas are on one node, its loss is the \
                     loss of the service.")

@@ -1,19 +1,21 @@
 //! Kubernetes refuses a request above its limit.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::workload::{Container, Workload};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "request-over-limit",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("request-over-limit"),
     group: Group::Scaling,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "a request is above its limit: Kubernetes refuses the pod",
+    summary: Cow::Borrowed("a request is above its limit: Kubernetes refuses the pod"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/request-over-limit.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/request-over-limit.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -52,7 +54,7 @@ fn judge(workload: &Workload, container: &Container, out: &mut Verdicts) {
     }
     out.report(
         Finding::new(
-            format!("{} container {}", workload.id, container.name),
+            Subject::from(&workload.id).shown(&format!("{} container {}", workload.id, container.name)),
             format!("{}: `{}` {}", workload.id, container.name, what.join(" and ")),
         )
         .explain(

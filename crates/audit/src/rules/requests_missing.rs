@@ -2,21 +2,25 @@
 
 use super::{common, pods};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::scaling::MetricKind;
 use cofferdam_model::workload::{Container, Workload};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "requests-missing",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("requests-missing"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "a container has no CPU or memory request: it is placed blindly, and its autoscaler cannot \
+    summary: Cow::Borrowed(
+        "a container has no CPU or memory request: it is placed blindly, and its autoscaler cannot \
         compute utilisation",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/requests-missing.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/requests-missing.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -99,7 +103,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
     }
     out.report(
         Finding::new(
-            workload.id.to_string(),
+            &workload.id,
             format!("{}: {} without {what}", workload.id, pods::names(&bare)),
         )
         .severity(severity)

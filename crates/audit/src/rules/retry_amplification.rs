@@ -1,22 +1,25 @@
 //! Retries multiply along a chain of calls: three tries at each of three layers are 27 calls for one request.
 
+use super::common;
 use super::common::count;
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::calls::Call;
 use cofferdam_model::{Environment, ServiceId};
 use cofferdam_syntax::hash::{HashMap, HashSet};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "retry-amplification",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("retry-amplification"),
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "retries multiply across layers, or lack backoff, jitter or a budget",
+    summary: Cow::Borrowed("retries multiply across layers, or lack backoff, jitter or a budget"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/retry-amplification.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/retry-amplification.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The number of calls for one request from which a fault downstream causes a flood: two layers of three
@@ -143,7 +146,7 @@ fn report_chain(env: &Environment, chain: &[&Call], out: &mut Verdicts) {
     }
     let first = env.owner_name(&chain[0].owner);
     out.report(
-        Finding::new(format!("calls from {first}"), format!("{first}: one request can become {total} calls at the end of the chain"))
+        Finding::new(Subject::named("calls from", &first).in_namespace(common::namespace(env, &chain[0].owner)), format!("{first}: one request can become {total} calls at the end of the chain"))
             .explain(format!(
                 "{} = {total}. When the last service fails, every request arrives there {total} times: its \
                  own callers create the load that keeps it down.",
@@ -180,7 +183,8 @@ fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
     }
     out.report(
         Finding::new(
-            format!("{name}: {}", call.what),
+            Subject::shown_as("call", &name, &format!("{name}: {}", call.what))
+                .in_namespace(common::namespace(env, &call.owner)),
             format!(
                 "{name}: {} is tried {} times without {}",
                 call.what,
@@ -188,6 +192,7 @@ fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
                 missing.join(" or ")
             ),
         )
+        .cause(("call", call.what.as_str()))
         .severity(Severity::Medium)
         .explain(
             "All callers that failed together try again together: the load comes in waves, each as \

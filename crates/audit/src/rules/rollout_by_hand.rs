@@ -2,18 +2,22 @@
 
 use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "rollout-by-hand",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("rollout-by-hand"),
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "pods get a new version only when someone deletes them: versions mix as pods are lost",
+    summary: Cow::Borrowed(
+        "pods get a new version only when someone deletes them: versions mix as pods are lost",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/rollout-by-hand.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/rollout-by-hand.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -31,7 +35,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         evidence.note(strategy, "waits for someone to delete each pod");
         out.report(
             Finding::new(
-                workload.id.to_string(),
+                &workload.id,
                 format!(
                     "{}: no pod gets a new version until someone deletes it",
                     workload.id

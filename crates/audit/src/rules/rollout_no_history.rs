@@ -3,18 +3,20 @@
 use super::disruption_budget_missing::is_kubernetes;
 use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "rollout-no-history",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("rollout-no-history"),
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "no old revision is kept: `kubectl rollout undo` cannot roll back",
+    summary: Cow::Borrowed("no old revision is kept: `kubectl rollout undo` cannot roll back"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/rollout-no-history.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/rollout-no-history.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -36,7 +38,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         };
         out.report(
             Finding::new(
-                workload.id.to_string(),
+                &workload.id,
                 format!(
                     "{}: keeps 0 old revisions, so that no rollback is possible",
                     workload.id

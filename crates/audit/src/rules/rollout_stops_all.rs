@@ -3,19 +3,21 @@
 use super::disruption_budget_missing::is_kubernetes;
 use super::{common, pods};
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::workload::{VolumeKind, Workload};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "rollout-stops-all",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("rollout-stops-all"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a new version first stops every pod of the old one: each deploy is an outage",
+    summary: Cow::Borrowed("a new version first stops every pod of the old one: each deploy is an outage"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/rollout-stops-all.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/rollout-stops-all.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -68,7 +70,7 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
     };
     out.report(
         Finding::new(
-            workload.id.to_string(),
+            &workload.id,
             format!(
                 "{}: {how} lets a rollout stop {} first",
                 workload.id,

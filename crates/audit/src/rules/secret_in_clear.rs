@@ -1,19 +1,21 @@
 //! A secret in a file is also in the history of the repository.
 
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "secret-in-clear",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("secret-in-clear"),
     group: Group::Secrets,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a file contains a secret in clear text",
+    summary: Cow::Borrowed("a file contains a secret in clear text"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/secret-in-clear.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/secret-in-clear.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -40,8 +42,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             evidence => format!(" ({evidence})"),
         };
         let title = format!("the value of `{name}` is written in clear text{places}{why}");
-        let mut finding = Finding::new(format!("secret {name}"), title)
-            .cause("is written in clear text")
+        let mut finding = Finding::new(Subject::named("secret", name), title)
+            .cause("is written in clear text").alike()
             .explain("Everyone who can read the repository, now or later, has it. Deleting the line leaves \
                 it in the history. The value is not printed here.")
             .remedy("Revoke it first, then deliver a new one from a secret store (External Secrets, Vault, Secret Manager) and keep only the reference in the file.")

@@ -2,19 +2,23 @@
 
 use super::common;
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "secret-in-environment",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("secret-in-environment"),
     group: Group::Secrets,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a process gets a token or password through its environment although a file or agent can deliver it",
+    summary: Cow::Borrowed(
+        "a process gets a token or password through its environment although a file or agent can deliver it",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/secret-in-environment.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/secret-in-environment.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -25,7 +29,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         _ => None,
     };
     for one in common::by_secret(cx.env.secret_uses.iter(), name) {
-        let (secret, uses) = (one.shown, one.uses);
+        let (subject, secret, uses) = (one.subject, one.shown, one.uses);
         let worst = uses.iter().map(|u| u.kind).min().unwrap_or(SecretKind::Other);
         let mut names: Vec<String> = uses.iter().map(|u| cx.env.owner_name(&u.owner)).collect();
         names.sort();
@@ -47,11 +51,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             _ => (Severity::Low, ""),
         };
         let mut finding = Finding::new(
-            format!("secret {secret}"),
+            subject,
             format!("{} {} the secret {secret} as {variable}", join(&names), if names.len() == 1 { "gets" } else { "get" }),
         )
         .severity(severity)
-        .cause("gets it as a variable")
+        .cause("gets it as a variable").alike()
         .explain(format!(
             "Every process of the container can read a variable, its children inherit it, and it appears in \
              crash dumps and debug pages. `get pods` shows only the reference; `exec`, the node and /proc \

@@ -3,20 +3,22 @@
 use super::common;
 use super::secret_shared::static_name;
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::secrets::{SecretKind, SecretUse};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "secret-no-expiry",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("secret-no-expiry"),
     group: Group::Secrets,
     severity: Severity::Medium,
     fix: Fix::Advice,
-    summary: "a static credential without rotation",
+    summary: Cow::Borrowed("a static credential without rotation"),
     absences: &[Absence::Secret],
-    page: include_str!("../../../../docs/rules/secret-no-expiry.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/secret-no-expiry.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -27,7 +29,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         )
     };
     let credentials = cx.env.secret_uses.iter().filter(is_credential);
-    for common::OneSecret { name, shown, uses } in common::by_secret(credentials, static_name) {
+    for common::OneSecret {
+        subject,
+        name,
+        shown,
+        uses,
+    } in common::by_secret(credentials, static_name)
+    {
         let object = name.split('/').next().unwrap_or(&name);
         let store = cx
             .env
@@ -38,22 +46,19 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let is_token = uses.iter().any(|u| u.kind == SecretKind::VaultToken);
-        let mut finding = Finding::new(
-            format!("secret {shown}"),
-            format!("nothing here rotates the secret {shown}"),
-        )
-        .severity(if is_token { Severity::Medium } else { Severity::Low })
-        .likely()
-        .absent(Absence::Secret)
-        .explain(
-            "Everyone who ever had it (a former colleague, a laptop, a backup, the log of a build) \
+        let mut finding = Finding::new(subject, format!("nothing here rotates the secret {shown}"))
+            .severity(if is_token { Severity::Medium } else { Severity::Low })
+            .likely()
+            .absent(Absence::Secret)
+            .explain(
+                "Everyone who ever had it (a former colleague, a laptop, a backup, the log of a build) \
                 still has it, and it stays valid after its pod is gone.",
-        )
-        .remedy(format!(
-            "Use credentials with a lease (Vault database roles, workload identity), or \
+            )
+            .remedy(format!(
+                "Use credentials with a lease (Vault database roles, workload identity), or \
                 rotate it on a schedule and declare that under secrets.{object}.rotation."
-        ))
-        .figure("uses", uses.len() as f64, "uses");
+            ))
+            .figure("uses", uses.len() as f64, "uses");
         for one in uses.iter().take(4) {
             finding = finding.at(one.span, "static");
         }

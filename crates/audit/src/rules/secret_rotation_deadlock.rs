@@ -5,19 +5,23 @@ use super::common;
 use super::secret_in_environment::join;
 use super::secret_shared::static_name;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "secret-rotation-deadlock",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("secret-rotation-deadlock"),
     group: Group::Secrets,
     severity: Severity::Medium,
     fix: Fix::Advice,
-    summary: "changing a secret needs a restart, and during the restart old and new pods need different values",
+    summary: Cow::Borrowed(
+        "changing a secret needs a restart, and during the restart old and new pods need different values",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/secret-rotation-deadlock.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/secret-rotation-deadlock.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -28,7 +32,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         )
     };
     let uses = cx.env.secret_uses.iter().filter(at_start);
-    for common::OneSecret { name, shown, uses } in common::by_secret(uses, static_name) {
+    for common::OneSecret {
+        subject,
+        name,
+        shown,
+        uses,
+    } in common::by_secret(uses, static_name)
+    {
         let object = name.split('/').next().unwrap_or(&name);
         let store = cx
             .env
@@ -57,7 +67,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         names.sort();
         names.dedup();
         let mut finding = Finding::new(
-            format!("secret {shown}"),
+            subject,
             format!("{shown} cannot be changed without an outage of {}", join(&names)),
         )
         .explain(

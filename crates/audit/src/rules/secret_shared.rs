@@ -3,19 +3,23 @@
 use super::secret_in_environment::join;
 use super::{common, state_in_pod};
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "secret-shared",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("secret-shared"),
     group: Group::Secrets,
     severity: Severity::High,
     fix: Fix::Advice,
-    summary: "several services use one static credential: a thief who gets it from one has access to all",
+    summary: Cow::Borrowed(
+        "several services use one static credential: a thief who gets it from one has access to all",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/secret-shared.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/secret-shared.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// The secret and key of a static credential.
@@ -52,7 +56,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let credentials = cx.env.secret_uses.iter().filter(is_credential);
     let credentials = credentials.filter(|one| !is_database(one));
     for one in common::by_secret(credentials, static_name) {
-        let (secret, uses) = (one.shown, one.uses);
+        let (subject, secret, uses) = (one.subject, one.shown, one.uses);
         let mut names: Vec<String> = uses.iter().map(|u| cx.env.owner_name(&u.owner)).collect();
         names.sort();
         names.dedup();
@@ -61,7 +65,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         let is_store = uses.iter().any(|u| u.kind == SecretKind::VaultToken);
         let mut finding = Finding::new(
-            format!("secret {secret}"),
+            subject,
             format!(
                 "{} services share the secret {secret}: {}",
                 names.len(),
@@ -70,6 +74,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         )
         .severity(if is_store { Severity::High } else { Severity::Low })
         .cause("is shared")
+        .alike()
         .explain(
             "Anyone who steals it from one service has access to all of them. No log can show which \
                 of them used it, and a change requires a restart of all of them together.",

@@ -1,20 +1,22 @@
 //! One health path cannot serve as both liveness and readiness, or as the health of a whole cell.
 
 use super::pods;
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::workload::{Completeness, Container, ProbeCheck};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "shallow-health-check",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("shallow-health-check"),
     group: Group::Cells,
     severity: Severity::Low,
     fix: Fix::Advice,
-    summary: "liveness and readiness, or the health of a whole cell, use the same check",
+    summary: Cow::Borrowed("liveness and readiness, or the health of a whole cell, use the same check"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/shallow-health-check.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/shallow-health-check.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -35,9 +37,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             let (asks, why) = asked(&live.check);
             out.report(
                 Finding::new(
-                    workload.id.to_string(),
+                    &workload.id,
                     format!("{}: liveness and readiness both {asks}", workload.id),
                 )
+                .cause(("container", container.name.as_str()))
                 .severity(Severity::Low)
                 .explain(why)
                 .remedy(
@@ -57,7 +60,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         };
         let mut finding = Finding::new(
-            format!("routing {}", routing.name),
+            Subject::named("routing", &routing.name),
             format!(
                 "{}: a cell counts as healthy while {} answers, which checks no dependency",
                 routing.name, health.value

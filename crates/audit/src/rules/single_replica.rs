@@ -3,20 +3,22 @@
 use super::disruption_budget_missing::is_kubernetes;
 use super::{pods, stores};
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Absence;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "single-replica",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("single-replica"),
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a service runs one replica: every restart is an outage",
+    summary: Cow::Borrowed("a service runs one replica: every restart is an outage"),
     absences: &[Absence::Autoscaler],
-    page: include_str!("../../../../docs/rules/single-replica.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/single-replica.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -33,7 +35,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let depended = depended(is_called, &callers);
         let written = fact.filter(|f| !f.is_assumed());
         let store = stores::store(workload);
-        let mut finding = Finding::new(workload.id.to_string(), format!("{}: one replica{depended}", workload.id))
+        let mut finding = Finding::new(&workload.id, format!("{}: one replica{depended}", workload.id))
             .severity(if is_called { Severity::Medium } else { Severity::Low })
             .explain(if is_called {
                 "An upgrade of its node, its own crash and, with a volume that only one pod may use, every \
@@ -46,7 +48,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 "Run at least two replicas on different nodes; if only one may work at a time, elect a leader among them.",
                 |store| store.remedy,
             ))
-            .cause("one replica")
+            .cause("one replica").alike()
             .figure("replicas", 1, "replicas")
             .at(workload.span, "the workload");
         finding = match written.and_then(cofferdam_model::Fact::span) {

@@ -1,23 +1,25 @@
 //! Alerts on the burn rate of its error budget protect an objective.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::budget;
 use cofferdam_model::Absence;
 use cofferdam_model::alerts::{Alert, Slo, Timing};
 use cofferdam_model::units::{show_duration, show_number};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "slo-no-burn-alert",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("slo-no-burn-alert"),
     group: Group::Alerts,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "a service level objective without multi-window burn-rate alerts",
+    summary: Cow::Borrowed("a service level objective without multi-window burn-rate alerts"),
     absences: &[Absence::Alert],
-    page: include_str!("../../../../docs/rules/slo-no-burn-alert.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/slo-no-burn-alert.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Share of the budget, long window and short window of the three alerts that the SRE Workbook recommends.
@@ -81,7 +83,7 @@ fn judge(cx: &Context<'_>, slo: &Slo, out: &mut Verdicts) {
     let fast = WINDOWS[0].0 * window / WINDOWS[0].1 as f64;
     out.report(
         Finding::new(
-            format!("objective {name}"),
+            Subject::named("objective", &name),
             format!(
                 "{name}: {} % is promised and no alert watches how fast its budget burns",
                 show_number(target * 100.0)

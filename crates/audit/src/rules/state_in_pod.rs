@@ -3,20 +3,24 @@
 use super::disruption_budget_missing::is_kubernetes;
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::Span;
 use cofferdam_model::workload::{CLAIM_TEMPLATE, Container, Lifecycle, Volume, VolumeKind, Workload};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "state-in-pod",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("state-in-pod"),
     group: Group::Scaling,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a database keeps its data in the pod or on one node, or a service writes to its node",
+    summary: Cow::Borrowed(
+        "a database keeps its data in the pod or on one node, or a service writes to its node",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/state-in-pod.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/state-in-pod.md")),
+    check: Check::BuiltIn(check),
 };
 
 /// Images whose processes store the only copy of their data. Caches are not included.
@@ -139,12 +143,13 @@ fn on_node(workload: &Workload) -> Option<Finding> {
         })
     })?;
     let finding = Finding::new(
-        workload.id.to_string(),
+        &workload.id,
         format!(
             "{}: `{}` writes into {path} of its node",
             workload.id, container.name
         ),
     )
+    .cause(("container", container.name.as_str()))
     .severity(Severity::Low)
     .likely()
     .explain(
@@ -248,7 +253,8 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
              data is lost.",
         ),
     };
-    let mut finding = Finding::new(workload.id.to_string(), format!("{}: `{}` keeps its data {where_}", workload.id, container.name))
+    let mut finding = Finding::new(&workload.id, format!("{}: `{}` keeps its data {where_}", workload.id, container.name))
+        .cause(("container", container.name.as_str()))
         .severity(common::severity_in(cx.env, severity))
         .explain(lost)
         .remedy(match is_unmounted {

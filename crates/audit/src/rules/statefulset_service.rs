@@ -2,21 +2,25 @@
 
 use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::ByHome;
 use cofferdam_model::workload::{Completeness, ServicePort, Workload};
 use cofferdam_syntax::hash::HashMap;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "statefulset-service",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("statefulset-service"),
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "a StatefulSet has no headless Service: its pods have no names by which to find each other",
+    summary: Cow::Borrowed(
+        "a StatefulSet has no headless Service: its pods have no names by which to find each other",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/statefulset-service.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/statefulset-service.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -55,7 +59,7 @@ fn judge(services: &HashMap<&str, ByHome<&ServicePort>>, workload: &Workload, ou
         .map_or(workload.id.name.as_str(), |n| n.value.as_str());
     out.report(
         Finding::new(
-            workload.id.to_string(),
+            &workload.id,
             format!("{}: {what}: its pods cannot be called by name", workload.id),
         )
         .explain(format!(

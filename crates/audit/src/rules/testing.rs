@@ -1,8 +1,9 @@
 //! Hand-built platforms for the tests of rules.
 
-use crate::engine::{Options, audit};
+use crate::engine::{Options, audit_with};
 use crate::finding::Finding;
 use crate::rule::{Context, Rule, Shared, Verdicts};
+use crate::rule_set::RuleSet;
 use cofferdam_model::Texts;
 use cofferdam_model::alerts::{Alert, NewRelicTiming, Timing};
 use cofferdam_model::calls::{Call, CallSite, CallTarget};
@@ -37,7 +38,7 @@ pub(crate) fn verdicts_in(rule: &Rule, env: &Environment, platform: &Platform) -
         settings: None,
         shared: &Shared::default(),
     };
-    (rule.check)(&cx, &mut out);
+    rule.check.run(&cx, &mut out);
     out
 }
 
@@ -114,11 +115,12 @@ pub(crate) fn env_with_consumer(
 /// The engine's report on a platform of one environment, for tests of order and suppression.
 #[allow(dead_code, reason = "used by some rules only")]
 pub(crate) fn report(env: Environment) -> crate::engine::Report {
-    audit(
+    audit_with(
         &Platform {
             environments: vec![env],
             ..Platform::default()
         },
+        &RuleSet::built_in(),
         &Options::default(),
     )
 }

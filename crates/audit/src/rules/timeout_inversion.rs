@@ -1,37 +1,50 @@
 //! A caller that gives up before the call inside it can answer never sees the answer.
 
-use crate::finding::{Evidence, Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use super::common;
+use crate::finding::{Evidence, Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::calls::{Deadline, DeadlineRole};
 use cofferdam_model::units::{show_duration, show_duration_down, show_duration_up};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "timeout-inversion",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("timeout-inversion"),
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a timeout is shorter than the timeouts inside it: the caller gives up before the answer can come",
+    summary: Cow::Borrowed(
+        "a timeout is shorter than the timeouts inside it: the caller gives up before the answer can come",
+    ),
     absences: &[],
-    page: include_str!("../../../../docs/rules/timeout-inversion.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/timeout-inversion.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     // Timeouts of one service in one file limit one another, even in different sections.
-    let mut groups: BTreeMap<(String, u32), Vec<&Deadline>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, Option<&str>, u32), Vec<&Deadline>> = BTreeMap::new();
     for deadline in &cx.env.deadlines {
         let file = deadline.value.span().map_or(u32::MAX, |s| s.file.0);
         groups
-            .entry((cx.env.owner_name(&deadline.owner), file))
+            .entry((
+                cx.env.owner_name(&deadline.owner),
+                common::namespace(cx.env, &deadline.owner),
+                file,
+            ))
             .or_default()
             .push(deadline);
     }
-    for ((owner, _), mut deadlines) in groups {
+    for ((owner, namespace, _), mut deadlines) in groups {
         deadlines.sort_by_key(|d| (d.role, d.value.value));
+        let first = out.findings.len();
         judge(&owner, &deadlines, out);
+        for finding in &mut out.findings[first..] {
+            finding.subject = finding.subject.clone().in_namespace(namespace);
+        }
     }
 }
 
@@ -132,7 +145,8 @@ fn report(owner: &str, outer: &Deadline, inner: &[&Deadline], out: &mut Verdicts
             )
         };
     out.report(
-        Finding::new(format!("timeouts of {owner}"), title)
+        Finding::new(Subject::of("timeouts", owner), title)
+            .cause(("timeout", outer.name.as_str()))
             .explain(format!(
                 "Innermost first: {}; then {} {}. The outer wait ends while the inner one still runs. The \
                  work continues although nobody needs its result, keeps its connection, and a retry starts \

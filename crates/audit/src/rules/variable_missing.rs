@@ -1,21 +1,23 @@
 //! A required variable that is missing is noticed only at the start, in production.
 
-use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::finding::{Finding, Severity, Subject};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::overlay::RequiredVariable;
 use cofferdam_model::{Absence, Service, VariableValue};
 use cofferdam_syntax::glob;
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "variable-missing",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("variable-missing"),
     group: Group::Delivery,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a required variable is missing, or has the wrong format, in an environment",
+    summary: Cow::Borrowed("a required variable is missing, or has the wrong format, in an environment"),
     absences: &[Absence::Variable],
-    page: include_str!("../../../../docs/rules/variable-missing.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/variable-missing.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -36,7 +38,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 fn judge(required: &RequiredVariable, service: &Service, out: &mut Verdicts) {
     let name = &required.name.value;
-    let subject = format!("variable {name} of {}", service.name);
+    let shown = format!("variable {name} of {}", service.name);
+    let subject = Subject::shown_as("variable", &format!("{}/{name}", service.name), &shown)
+        .in_namespace(service.namespace.as_deref());
     let mut finding = match service.variables.get(name) {
         None => Finding::new(
             subject,

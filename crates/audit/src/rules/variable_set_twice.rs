@@ -2,18 +2,20 @@
 
 use super::pods;
 use crate::finding::{Finding, Severity};
-use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
+use std::borrow::Cow;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    id: "variable-set-twice",
+pub static RULE: Rule = Rule {
+    id: RuleId::new("variable-set-twice"),
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a container sets one variable twice: only the last value counts",
+    summary: Cow::Borrowed("a container sets one variable twice: only the last value counts"),
     absences: &[],
-    page: include_str!("../../../../docs/rules/variable-set-twice.md"),
-    check,
+    settings: &[],
+    page: Cow::Borrowed(include_str!("../../../../docs/rules/variable-set-twice.md")),
+    check: Check::BuiltIn(check),
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -27,9 +29,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 };
                 out.report(
                     Finding::new(
-                        workload.id.to_string(),
+                        &workload.id,
                         format!("{}: {} of `{}` {title}", workload.id, twice.name, container.name),
                     )
+                    .cause(format!("{}/{}", container.name, twice.name))
                     .severity(severity)
                     .explain(
                         "The process gets the value of the last entry. A change of the first entry \

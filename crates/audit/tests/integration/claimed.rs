@@ -257,7 +257,12 @@ fn a_refused_autoscaler_is_one_finding_and_scales_nothing() {
     let autoscaler = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {minReplicas: 5, maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n";
     let report = judged(&[("k8s/web.yaml", WEB), ("k8s/hpa.yaml", autoscaler)]);
     let at = |f: &&Finding| f.subject.starts_with("HorizontalPodAutoscaler");
-    let rules: Vec<&str> = report.findings.iter().filter(at).map(|f| f.rule).collect();
+    let rules: Vec<&str> = report
+        .findings
+        .iter()
+        .filter(at)
+        .map(|f| f.rule.as_str())
+        .collect();
     assert_eq!(rules, ["manifest-invalid"]);
     let fights = of_rule(&report, "autoscaler-fights-replicas");
     assert!(fights.is_empty(), "{fights:?}");

@@ -53,9 +53,9 @@ fn a_comment_at_one_copy_accepts_that_copy_only() {
 
 #[test]
 fn pods_that_only_hold_a_place_are_not_judged_as_services() {
-    let rules = |image: &str| -> Vec<&'static str> {
+    let rules = |image: &str| -> Vec<String> {
         let found = report(&[("k8s/web.yaml", &deployment(image, ""))]);
-        found.findings.iter().map(|f| f.rule).collect()
+        found.findings.iter().map(|f| f.rule.to_string()).collect()
     };
     let ordinary =
         rules("r.example.net/web:1@sha256:4c1d5a3f3f1c8a52f0a2b7c6a2e2b6f5c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6");
@@ -65,15 +65,19 @@ fn pods_that_only_hold_a_place_are_not_judged_as_services() {
         "requests-missing",
         "ephemeral-storage-missing",
     ] {
-        assert!(ordinary.contains(&rule), "{ordinary:?}");
+        assert!(ordinary.iter().any(|own| own == rule), "{ordinary:?}");
         for image in [
             "registry.k8s.io/pause:3.9",
             "gcr.io/google_containers/pause-amd64:3.0",
         ] {
-            assert!(!rules(image).contains(&rule), "{rule} of {image}");
+            assert!(!rules(image).iter().any(|own| own == rule), "{rule} of {image}");
         }
     }
-    assert!(rules("r.example.net/pauser:1").contains(&"single-replica"));
+    assert!(
+        rules("r.example.net/pauser:1")
+            .iter()
+            .any(|own| own == "single-replica")
+    );
 }
 
 #[test]
@@ -174,4 +178,60 @@ fn an_api_that_newer_clusters_do_not_serve_is_not_called_refused() {
     assert!(invalid.title.contains("1.26 and later"), "{}", invalid.title);
     assert!(!invalid.title.contains("refused"), "{}", invalid.title);
     assert_eq!(invalid.severity.unwrap().name(), "medium");
+}
+
+/// An autoscaler that never scales, in the namespaces of two environments.
+fn autoscalers(namespaces: [&str; 2]) -> Report {
+    let text = format!(
+        "{}---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: web}}\nspec: {{scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: web}}, minReplicas: 3, maxReplicas: 3}}\n",
+        deployment("r.example.net/web:1", "").replace(", namespace: shop", "")
+    );
+    let kustomization = namespaces.map(|name| format!("namespace: {name}\nresources: [web.yaml]\n"));
+    report(&[
+        ("overlays/dev/kustomization.yaml", &kustomization[0]),
+        ("overlays/dev/web.yaml", &text),
+        ("overlays/prod/kustomization.yaml", &kustomization[1]),
+        ("overlays/prod/web.yaml", &text),
+    ])
+}
+
+#[test]
+fn two_objects_of_one_name_in_two_namespaces_are_two_findings_whose_texts_differ() {
+    let found = autoscalers(["orders", "billing"]);
+    let mut all = of(&found, "autoscaler-cannot-scale");
+    all.sort_by_key(|finding| finding.subject.to_string());
+    let shown: Vec<(&str, &[String])> = all
+        .iter()
+        .map(|f| (f.subject.as_str(), f.environments.as_slice()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (
+                "HorizontalPodAutoscaler billing/web",
+                &["production".to_owned()][..]
+            ),
+            (
+                "HorizontalPodAutoscaler orders/web",
+                &["development".to_owned()][..]
+            ),
+        ]
+    );
+    assert!(all[0].title.ends_with("(in billing)"), "{}", all[0].title);
+    assert_ne!(all[0].fingerprint, all[1].fingerprint);
+}
+
+#[test]
+fn one_object_in_the_namespaces_of_two_environments_is_one_finding() {
+    let found = autoscalers(["shop-dev", "shop-prod"]);
+    for (rule, subject) in [
+        ("autoscaler-cannot-scale", "HorizontalPodAutoscaler web"),
+        ("requests-missing", "Deployment shop-prod/web"),
+    ] {
+        let all = of(&found, rule);
+        assert_eq!(all.len(), 1, "{all:#?}");
+        assert_eq!(all[0].environments, ["development", "production"]);
+        assert_eq!(all[0].subject, subject);
+        assert_eq!(all[0].subject.bare_namespace(), Some("shop"));
+    }
 }

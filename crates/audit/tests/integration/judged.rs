@@ -35,14 +35,14 @@ fn an_unread_part_of_a_build_hides_no_finding_in_the_rest() {
     let rules = |kustomization: &str, extra: &str| {
         let files = overlay(kustomization, &[("overlays/prod/extra.yaml", extra)]);
         let found = judged(&platform(&files));
-        let mut rules: Vec<&str> = found.findings.iter().map(|f| f.rule).collect();
+        let mut rules: Vec<String> = found.findings.iter().map(|f| f.rule.to_string()).collect();
         rules.sort_unstable();
         rules.dedup();
         rules
     };
     let plain = rules("resources: [../../base]\n", "x: 1\n");
     assert!(
-        plain.contains(&"single-replica") && plain.contains(&"requests-missing"),
+        plain.contains(&"single-replica".to_owned()) && plain.contains(&"requests-missing".to_owned()),
         "{plain:?}"
     );
     for (more, extra) in [
@@ -60,7 +60,7 @@ fn an_unread_part_of_a_build_hides_no_finding_in_the_rest() {
         assert!(lost.is_empty(), "{more}: {lost:?} are lost");
     }
     let remote = "resources: [../../base, 'https://example.com/r?ref=1']\n";
-    assert!(rules(remote, "x: 1\n").contains(&"single-replica"));
+    assert!(rules(remote, "x: 1\n").contains(&"single-replica".to_owned()));
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn every_rule_has_a_page_and_every_page_a_rule() {
         .filter(|n| n != "README.md")
         .map(|n| n.trim_end_matches(".md").to_owned())
         .collect();
-    let ids: BTreeSet<String> = rules::ALL.iter().map(|r| r.id.to_owned()).collect();
+    let ids: BTreeSet<String> = rules::ALL.iter().map(|r| r.id.to_string()).collect();
     assert_eq!(pages, ids);
     assert_eq!(ids.len(), rules::ALL.len(), "two rules share an id");
 }
@@ -142,7 +142,7 @@ fn every_file_of_a_rule_is_declared_and_every_rule_is_listed() {
         files.iter().map(String::as_str).collect::<BTreeSet<_>>(),
         declared
     );
-    let listed: BTreeSet<String> = rules::ALL.iter().map(|rule| rule.id.to_owned()).collect();
+    let listed: BTreeSet<String> = rules::ALL.iter().map(|rule| rule.id.to_string()).collect();
     assert_eq!(rules_in_files, listed);
 }
 
@@ -383,13 +383,16 @@ fn a_rule_that_reports_an_absence_lists_its_claims_or_was_reviewed() {
     let reviewed: BTreeSet<&str> = REVIEWED.iter().map(|(id, _)| *id).collect();
     let mut wrong = Vec::new();
     for rule in rules::ALL {
-        let lead = section(rule.page, "What it finds").unwrap();
+        let lead = section(&rule.page, "What it finds").unwrap();
         let lead = lead.trim().split("\n\n").next().unwrap_or_default();
         let first = rule.page.lines().nth(2).unwrap_or_default();
-        let speaks = [rule.summary, first, lead, &titles(rule.id)]
+        let speaks = [&*rule.summary, first, lead, &titles(&rule.id)]
             .iter()
             .any(|text| speaks_of_absence(text));
-        match (speaks && rule.absences.is_empty(), reviewed.contains(rule.id)) {
+        match (
+            speaks && rule.absences.is_empty(),
+            reviewed.contains(rule.id.as_str()),
+        ) {
             (true, false) => wrong.push(format!("{}: claims an absence, or has to be reviewed", rule.id)),
             (false, true) => wrong.push(format!("{}: need not be on the list of reviewed rules", rule.id)),
             _ => {}
@@ -412,7 +415,8 @@ fn every_page_has_its_sections_and_the_rule_its_page() {
             rule.id
         );
         for title in SECTIONS {
-            let text = section(rule.page, title).unwrap_or_else(|| panic!("{}: no section {title}", rule.id));
+            let text =
+                section(&rule.page, title).unwrap_or_else(|| panic!("{}: no section {title}", rule.id));
             assert!(text.trim().len() > 20, "{}: section {title} is empty", rule.id);
         }
     }
@@ -422,8 +426,8 @@ fn every_page_has_its_sections_and_the_rule_its_page() {
 fn every_firing_example_fires_with_its_figures() {
     let mut wrong = Vec::new();
     for rule in rules::ALL {
-        let text = section(rule.page, "Fires").unwrap();
-        let found = findings(rule.id, &files(text));
+        let text = section(&rule.page, "Fires").unwrap();
+        let found = findings(&rule.id, &files(text));
         if found.is_empty() {
             wrong.push(format!("{}: does not fire", rule.id));
         }
@@ -465,18 +469,18 @@ fn every_firing_example_fires_with_its_figures() {
 fn every_silent_example_is_silent_and_is_the_fixed_firing_example() {
     let mut wrong = Vec::new();
     for rule in rules::ALL {
-        let fires: BTreeSet<_> = files(section(rule.page, "Fires").unwrap())
+        let fires: BTreeSet<_> = files(section(&rule.page, "Fires").unwrap())
             .into_iter()
             .map(|f| f.0)
             .collect();
-        let silent = files(section(rule.page, "Silent").unwrap());
+        let silent = files(section(&rule.page, "Silent").unwrap());
         if !silent.iter().any(|(path, _)| fires.contains(path)) {
             wrong.push(format!(
                 "{}: the silent example shows no file of the firing one",
                 rule.id
             ));
         }
-        for finding in findings(rule.id, &silent) {
+        for finding in findings(&rule.id, &silent) {
             wrong.push(format!(
                 "{}: fires on its silent example: {}",
                 rule.id, finding.title

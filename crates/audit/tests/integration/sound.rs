@@ -15,10 +15,14 @@ fn workload(kind: &str) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 
 #[test]
 fn a_custom_kind_with_pods_is_judged_like_a_deployment() {
-    let rules = |kind: &str| -> std::collections::BTreeSet<&str> {
+    let rules = |kind: &str| -> std::collections::BTreeSet<String> {
         let platform = cofferdam_ingest::read_files(workload(kind));
         let report = audit(&platform, &Options::default());
-        report.findings.into_iter().map(|finding| finding.rule).collect()
+        report
+            .findings
+            .iter()
+            .map(|finding| finding.rule.to_string())
+            .collect()
     };
     let deployment = rules("apps/v1 Deployment");
     assert!(deployment.len() > 8, "{deployment:?}");

@@ -13,6 +13,7 @@ mod command;
 mod dependencies;
 mod detection;
 mod documentation;
+mod golden;
 mod input;
 mod laws;
 mod messages;

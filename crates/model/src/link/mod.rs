@@ -21,7 +21,7 @@ mod tests;
 
 use crate::platform::Environment;
 
-pub use names::bare_name;
+pub use names::{bare_name, without_environment};
 pub use owners::{Owners, is_bought_in};
 
 /// Builds the services and collects their variables, before readers that need variables run (code whose

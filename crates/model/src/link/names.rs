@@ -35,6 +35,43 @@ pub fn bare_name(environment: &str, name: &str) -> String {
         .unwrap_or_else(|| fold(name))
 }
 
+/// A name without the word of its environment at its beginning or end: `shop` of `shop-prod` in production. Empty if it is
+/// only that word. In an environment without a name every name is as it is.
+pub fn without_environment<'n>(environment: &str, name: &'n str) -> &'n str {
+    if environment == "default" {
+        return name;
+    }
+    let of_environment = |words: &&&[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(environment));
+    let words = ENVIRONMENT_WORDS.iter().find(of_environment).copied();
+    let own = words.is_none().then_some(environment);
+    let is_separator = |c: char| matches!(c, '-' | '_' | '.');
+    words
+        .unwrap_or_default()
+        .iter()
+        .copied()
+        .chain(own)
+        .fold(name, |rest, word| {
+            let (start, end) = (rest.get(..word.len()), rest.len().checked_sub(word.len()));
+            let end = end.and_then(|at| rest.get(at..));
+            let is_word = |part: Option<&str>| part.is_some_and(|part| part.eq_ignore_ascii_case(word));
+            if is_word(start) {
+                let after = &rest[word.len()..];
+                if after.is_empty() {
+                    return after;
+                }
+                if let Some(shorter) = after.strip_prefix(is_separator) {
+                    return shorter;
+                }
+            }
+            match is_word(end) {
+                true => rest[..rest.len() - word.len()]
+                    .strip_suffix(is_separator)
+                    .unwrap_or(rest),
+                false => rest,
+            }
+        })
+}
+
 /// Prefixes and suffixes that do not distinguish services, in lower case with `-` as separator.
 #[derive(Debug, Default)]
 pub(super) struct Affixes {
@@ -165,6 +202,30 @@ mod tests {
         // The name itself is the word: nothing would be left.
         assert_eq!(strip("production", &[], "prod"), None);
         assert_eq!(strip("production", &[], "product"), None);
+    }
+
+    #[test]
+    fn a_name_without_the_word_of_its_environment_keeps_the_rest() {
+        for (environment, name, wanted) in [
+            ("production", "shop-prod", "shop"),
+            ("production", "prod_shop", "shop"),
+            ("production", "shop-PRODUCTION", "shop"),
+            ("production", "prod", ""),
+            ("production", "product", "product"),
+            ("production", "shop-dev", "shop-dev"),
+            ("production", "shop", "shop"),
+            ("production", "", ""),
+            ("development", "team-a-dev", "team-a"),
+            ("eu-west", "eu-west-shop", "shop"),
+            ("default", "shop-prod", "shop-prod"),
+            ("qa", "läden-qa", "läden"),
+        ] {
+            assert_eq!(
+                without_environment(environment, name),
+                wanted,
+                "{environment} {name}"
+            );
+        }
     }
 
     #[test]

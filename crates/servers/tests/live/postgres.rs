@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use cofferdam_formulas::erlang::erlang_b;
 use cofferdam_servers::Postgres;
 use cofferdam_simulate::chance::Streams;
 use cofferdam_simulate::components::postgres::{Costs, RESERVED, Slots, replay, visits};
-use cofferdam_simulate::erlang::erlang_b;
 use tokio::time::Instant;
 
 use super::{connect, runtime, started};

@@ -2,6 +2,7 @@
 //! `version`.
 
 use cofferdam_model::Platform;
+use cofferdam_model::report::Run;
 use serde::Serialize;
 
 use super::text::place;
@@ -11,12 +12,36 @@ use crate::statistics::Interval;
 use cofferdam_formulas::Need;
 
 /// Version of the schema.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
+    tool: JsonTool<'a>,
+    exit_status: u8,
     rehearsals: Vec<JsonRehearsal<'a>>,
+}
+
+#[derive(Serialize)]
+struct Comparison<'a> {
+    version: u32,
+    tool: JsonTool<'a>,
+    exit_status: u8,
+    before: Vec<JsonRehearsal<'a>>,
+    after: Vec<JsonRehearsal<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonTool<'a> {
+    name: &'static str,
+    version: &'a str,
+}
+
+fn tool<'a>(run: &Run<'a>) -> JsonTool<'a> {
+    JsonTool {
+        name: "cofferdam",
+        version: run.version,
+    }
 }
 
 #[derive(Serialize)]
@@ -24,6 +49,8 @@ struct JsonRehearsal<'a> {
     scenario: &'a str,
     title: &'a str,
     page: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    documentation: Option<String>,
     environment: &'a str,
     results: Vec<JsonSummary<'a>>,
     needs: Vec<JsonNeed<'a>>,
@@ -91,13 +118,15 @@ struct JsonInput<'a> {
 /// # Errors
 /// The writer's errors.
 pub fn write(
-    rehearsals: &[Rehearsal],
-    platform: &Platform,
+    rehearsals: (&[Rehearsal], &Platform),
+    run: &Run<'_>,
     mut out: impl std::io::Write,
 ) -> std::io::Result<()> {
     let document = Document {
         version: VERSION,
-        rehearsals: rehearsals.iter().map(|one| rehearsal(one, platform)).collect(),
+        tool: tool(run),
+        exit_status: run.exit_status,
+        rehearsals: all(rehearsals, run),
     };
     serde_json::to_writer_pretty(&mut out, &document)?;
     out.write_all(b"\n")
@@ -107,9 +136,19 @@ pub fn write(
 ///
 /// # Errors
 /// None in practice: every value is text or a finite number.
-pub fn value(rehearsals: &[Rehearsal], platform: &Platform) -> serde_json::Result<serde_json::Value> {
-    let all: Vec<JsonRehearsal<'_>> = rehearsals.iter().map(|one| rehearsal(one, platform)).collect();
-    serde_json::to_value(all)
+pub fn value(
+    rehearsals: &[Rehearsal],
+    platform: &Platform,
+    run: &Run<'_>,
+) -> serde_json::Result<serde_json::Value> {
+    serde_json::to_value(all((rehearsals, platform), run))
+}
+
+fn all<'a>((rehearsals, platform): (&'a [Rehearsal], &Platform), run: &Run<'_>) -> Vec<JsonRehearsal<'a>> {
+    rehearsals
+        .iter()
+        .map(|one| rehearsal(one, platform, run))
+        .collect()
 }
 
 /// Writes two platforms' rehearsals, `before` and `after`, as one JSON document.
@@ -119,18 +158,26 @@ pub fn value(rehearsals: &[Rehearsal], platform: &Platform) -> serde_json::Resul
 pub fn write_comparison(
     before: (&[Rehearsal], &Platform),
     after: (&[Rehearsal], &Platform),
+    run: &Run<'_>,
     mut out: impl std::io::Write,
 ) -> std::io::Result<()> {
-    let document = serde_json::json!({"version": VERSION, "before": value(before.0, before.1)?, "after": value(after.0, after.1)?});
+    let document = Comparison {
+        version: VERSION,
+        tool: tool(run),
+        exit_status: run.exit_status,
+        before: all(before, run),
+        after: all(after, run),
+    };
     serde_json::to_writer_pretty(&mut out, &document)?;
     out.write_all(b"\n")
 }
 
-fn rehearsal<'a>(one: &'a Rehearsal, platform: &Platform) -> JsonRehearsal<'a> {
+fn rehearsal<'a>(one: &'a Rehearsal, platform: &Platform, run: &Run<'_>) -> JsonRehearsal<'a> {
     JsonRehearsal {
         scenario: one.scenario.name,
         title: one.scenario.title,
         page: one.scenario.page(),
+        documentation: run.page(&format!("scenarios/{}.md", one.scenario.name)),
         environment: &one.environment,
         results: one
             .results

@@ -3,7 +3,10 @@
 pub mod chart;
 pub mod compare;
 pub mod json;
+mod reporter;
 pub mod text;
+
+pub use reporter::Rehearsed;
 
 use cofferdam_model::units::{show_number, singular};
 use cofferdam_policy::Time;

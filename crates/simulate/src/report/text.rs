@@ -31,6 +31,16 @@ impl Default for Style {
     }
 }
 
+impl From<cofferdam_model::report::Style> for Style {
+    fn from(style: cofferdam_model::report::Style) -> Self {
+        Self {
+            color: style.color,
+            width: style.width,
+            docs: style.docs,
+        }
+    }
+}
+
 impl Style {
     /// Text in a colour, given as the parameters of the terminal's sequence.
     pub(super) fn paint(self, code: &str, text: &str) -> String {

@@ -198,6 +198,11 @@ impl SourceMap {
         &self.files[id.0 as usize]
     }
 
+    /// The file of an id that may be of another map.
+    pub fn get(&self, id: FileId) -> Option<&SourceFile> {
+        self.files.get(id.0 as usize)
+    }
+
     /// Path of the file a span is in.
     pub fn path(&self, id: FileId) -> &Path {
         &self.file(id).path

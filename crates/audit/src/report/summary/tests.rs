@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 fn unjudged(subject: &str, needs: &[&str]) -> Unjudged {
     Unjudged {
-        rule: "a-rule",
+        rule: crate::RuleId::new("a-rule"),
         environments: vec!["default".to_owned()],
         subject: subject.to_owned(),
         needs: needs.iter().map(|n| (*n).to_owned()).collect(),

@@ -145,7 +145,7 @@ fn after(finding: &Finding, words: &str) -> Option<u32> {
 /// Whether the rule that gave a finding says nothing more of its subject.
 fn silent(spec: &Spec, finding: &Finding) -> Result<(), String> {
     let report = checked(&spec.read());
-    let still = findings(&report, finding.rule, &finding.subject);
+    let still = findings(&report, finding.rule.as_str(), &finding.subject);
     match still.first() {
         None => Ok(()),
         Some(still) => Err(format!(
