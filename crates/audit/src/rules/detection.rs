@@ -317,6 +317,7 @@ pub(crate) mod tests {
             target: Some(fact(Share(0.9995), 2)),
             window: days.map(|d| fact(secs(d * 86_400), 3)),
             indicator: None,
+            said: Default::default(),
         };
         let minutes = |s: &Slo| budget(s, &mut Evidence::new()).unwrap().as_secs_f64() / 60.0;
         assert!((minutes(&slo(None)) - 21.6).abs() < 1e-6);

@@ -254,6 +254,7 @@ pub(crate) mod tests {
             traffic: rates.map(|(traffic, _)| fact(Rate(traffic), n + 3)),
             region: None,
             failover_to: None,
+            said: Default::default(),
         }
     }
 
