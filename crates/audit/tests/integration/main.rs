@@ -10,6 +10,7 @@ mod beside;
 mod checkers;
 mod claimed;
 mod claims;
+mod generated;
 mod joined;
 mod judged;
 mod overlay;
