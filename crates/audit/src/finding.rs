@@ -4,6 +4,7 @@
 pub use crate::places::Location;
 use crate::places::Places;
 use cofferdam_model::database::{Reached, only_database};
+use cofferdam_model::registry::Missing;
 use cofferdam_model::{Absence, Apart, Fact, Linked, Owner, ProjectId, Source, Span};
 use cofferdam_syntax::sorted::{SortedMap, SortedSet};
 use std::borrow::Cow;
@@ -438,9 +439,8 @@ pub struct Unjudged {
     pub environments: Vec<String>,
     /// What could not be judged.
     pub subject: String,
-    /// The missing facts. Each has its name in the overlay and a short reason
-    /// (`services.api.requests_per_second (peak load)`).
-    pub needs: Vec<String>,
+    /// What is missing: facts that people can state, and anything else in a sentence.
+    pub needs: Vec<Missing>,
     /// What could be computed without them.
     pub partial: Option<String>,
 }

@@ -3,6 +3,7 @@
 
 use crate::finding::{Finding, Severity, Unjudged};
 use cofferdam_model::overlay::RuleSettings;
+use cofferdam_model::registry::Missing;
 use cofferdam_model::workload::ObjectId;
 use cofferdam_model::{Absence, DeploymentId, Environment, Platform, Span};
 use cofferdam_syntax::hash::HashMap;
@@ -152,7 +153,7 @@ impl Verdicts {
     pub fn cannot_judge(
         &mut self,
         subject: impl Into<String>,
-        needs: impl IntoIterator<Item = impl Into<String>>,
+        needs: impl IntoIterator<Item = impl Into<Missing>>,
         partial: Option<String>,
     ) {
         self.unjudged.push(Unjudged {

@@ -62,7 +62,7 @@ impl fmt::Display for Value {
 }
 
 /// Facts of one part that only people state, by the key of the fact. A fact that is kept here needs no field in the
-/// part; [`crate::registry::Key::said`] reads it with its type.
+/// part; [`crate::registry::Key::of`] reads it with its type.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Said(SortedMap<&'static str, Fact<Value>>);
 

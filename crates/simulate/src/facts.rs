@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use cofferdam_model::alerts::BurnWindows;
+pub use cofferdam_model::registry::Need;
 use cofferdam_model::units::{show_duration, show_number};
 use cofferdam_model::{Bytes, Fact, Rate, Share, Source, Span};
-use serde::Serialize;
 
 /// A value in readable form.
 pub trait Shown {
@@ -93,35 +93,6 @@ pub struct Input {
     pub place: Option<Span>,
 }
 
-/// A missing fact that a scenario needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Need {
-    /// Its name, as in `cofferdam.yaml` and for `--set` (`services.api.requests_per_second`).
-    pub fact: String,
-    /// Why the outcome depends on it.
-    pub why: String,
-    /// An example that shows how the value is written.
-    pub example: String,
-}
-
-impl Need {
-    /// The lines to add to `cofferdam.yaml`.
-    #[must_use]
-    pub fn lines(&self) -> String {
-        let mut lines = String::new();
-        let parts: Vec<&str> = self.fact.split('.').collect();
-        for (depth, part) in parts.iter().enumerate() {
-            if depth > 0 {
-                lines.push('\n');
-            }
-            lines.push_str(&"  ".repeat(depth));
-            lines.push_str(part);
-            lines.push(':');
-        }
-        format!("{lines} {}", self.example)
-    }
-}
-
 /// Collects the facts that a scenario takes from the platform.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
@@ -153,20 +124,15 @@ impl Facts {
         fact.value.clone()
     }
 
-    /// Takes a fact without which there is no run: `fact` is its name in `cofferdam.yaml`, `example` a value
-    /// that shows how it is written, `why` a clause. `None` if it is missing; it is then a need.
+    /// Takes a fact without which there is no run. `None` if it is missing; it is then a need.
     pub fn need<T: Shown + Clone>(
         &mut self,
         name: impl Into<String>,
         given: Option<&Fact<T>>,
-        (fact, example, why): (&str, &str, &str),
+        need: Need,
     ) -> Option<T> {
         let Some(given) = given else {
-            self.needs.push(Need {
-                fact: fact.to_owned(),
-                why: why.to_owned(),
-                example: example.to_owned(),
-            });
+            self.needs.push(need);
             return None;
         };
         Some(self.take(name, given))
@@ -208,19 +174,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_need_is_asked_for_with_the_lines_to_add() {
+    fn a_missing_fact_is_a_need_and_no_input() {
         let mut facts = Facts::new();
         let given: Option<&Fact<u32>> = None;
-        let ask = (
-            "databases.main.max_connections",
-            "100",
-            "it decides how many are refused",
-        );
-        assert_eq!(facts.need("slots", given, ask), None);
-        assert_eq!(
-            facts.needs[0].lines(),
-            "databases:\n  main:\n    max_connections: 100"
-        );
+        let ask = Need::of(&cofferdam_model::registry::databases::MAX_CONNECTIONS, "main");
+        assert_eq!(facts.need("slots", given, ask.clone()), None);
+        assert_eq!(facts.needs, [ask]);
         assert!(facts.inputs.is_empty());
     }
 

@@ -12,7 +12,7 @@ use crate::chance::Streams;
 use crate::facts::{Input, Need};
 use crate::limits;
 use crate::outcome::{Decision, Kind, Outcome, Role, Series, Trace};
-use crate::scenarios::{Case, Prepared, Scenario};
+use crate::scenarios::{self, Case, Prepared, Scenario};
 use crate::statistics::{self, Interval};
 
 /// How to run.
@@ -169,6 +169,24 @@ pub fn rehearse(
     rehearsals
 }
 
+/// The facts that the scenarios ask for in an environment, each once. Nothing is run.
+#[must_use]
+pub fn needs((environment, overlay): (&Environment, &Overlay)) -> Vec<Need> {
+    if limits::beyond(environment).is_some() {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for scenario in scenarios::ALL {
+        for need in (scenario.prepare)(environment, overlay).needs {
+            if seen.insert(need.path()) {
+                all.push(need);
+            }
+        }
+    }
+    all
+}
+
 fn sum_up(case: Case, outcomes: Vec<(Outcome, Vec<Decision>)>, seed: u64) -> Summary {
     let runs = u32::try_from(outcomes.len()).unwrap_or(u32::MAX);
     let mut series = Vec::new();
@@ -298,6 +316,7 @@ pub fn worst(rehearsals: &[Rehearsal]) -> Option<(&Rehearsal, &Summary)> {
 
 #[cfg(test)]
 mod tests {
+    use cofferdam_model::registry::kafka;
     use std::time::Duration;
 
     use cofferdam_policy::Random;
@@ -324,11 +343,7 @@ mod tests {
             outcome.series("chart", "a", "s", vec![(Time::ZERO, 1.0)]);
             outcome
         })));
-        prepared.add(Err(vec![Need {
-            fact: "a.b".into(),
-            why: "it matters".into(),
-            example: "1".into(),
-        }]));
+        prepared.add(Err(vec![Need::one(&kafka::BROKERS).because("it matters")]));
         prepared
     }
 
@@ -375,7 +390,7 @@ mod tests {
         assert_eq!(wait.values.len(), 40);
         assert_eq!(summary.figure("lost").unwrap().kind, Kind::Whether);
         assert_eq!(summary.decisions.len(), 1);
-        assert_eq!(rehearsals[0].needs[0].fact, "a.b");
+        assert_eq!(rehearsals[0].needs[0].path(), "kafka.brokers");
     }
 
     #[test]

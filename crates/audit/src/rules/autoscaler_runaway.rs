@@ -5,6 +5,7 @@ use super::{common, detection};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::alerts::Alert;
+use cofferdam_model::registry::{self, Need};
 use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
 use cofferdam_model::units::{show_duration, show_number};
 use cofferdam_model::workload::Amount;
@@ -164,7 +165,7 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
     if price.is_none() {
         out.cannot_judge(
             format!("autoscaler {}", autoscaler.name),
-            ["prices.pod_hour (cost at the maximum)"],
+            [Need::one(&registry::prices::POD_HOUR).because("cost at the maximum")],
             Some(format!(
                 "{most} replicas after {}",
                 show_duration(Duration::from_secs(full))

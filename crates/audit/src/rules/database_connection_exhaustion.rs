@@ -6,6 +6,7 @@ use crate::finding::{Evidence, Finding, Severity, UNNAMED};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::DatabaseId;
 use cofferdam_model::database::{Database, Engine};
+use cofferdam_model::registry::{self, Need};
 use cofferdam_model::units::show_number;
 
 /// The rule.
@@ -77,7 +78,7 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
         let partial = (!total.demands.is_empty()).then(|| wanted_words(&total));
         out.cannot_judge(
             subject,
-            [format!("databases.{}.max_connections", database.name)],
+            [Need::of(&registry::databases::MAX_CONNECTIONS, &database.name)],
             partial,
         );
         return;
@@ -203,9 +204,10 @@ fn explanation(
         ));
     }
     if !total.unknown.is_empty() {
+        let unknown: Vec<String> = total.unknown.iter().map(ToString::to_string).collect();
         explanation.push_str(&format!(
             " Not counted, because their pools are not known: {}.",
-            total.unknown.join(", ")
+            unknown.join(", ")
         ));
     }
     explanation

@@ -3,6 +3,7 @@
 use super::common::count;
 use crate::finding::Evidence;
 use cofferdam_model::database::{Database, Engine, Pool, PoolTarget, Pooler, Reached};
+use cofferdam_model::registry::{self, Missing, Need};
 use cofferdam_model::units::show_number;
 use cofferdam_model::{DatabaseId, Environment, Fact, Service, ServiceId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,8 +30,8 @@ pub(crate) struct Demand {
 pub(crate) struct Total {
     /// Services with a known demand, ordered by name.
     pub(crate) demands: Vec<Demand>,
-    /// What is missing to know the demand of the other services, in the words of the overlay.
-    pub(crate) unknown: Vec<String>,
+    /// What is missing to know the demand of the other services.
+    pub(crate) unknown: Vec<Missing>,
 }
 
 impl Total {
@@ -197,13 +198,13 @@ fn of_pools<'a>(
             continue;
         }
         let Some(size) = &pool.size else {
-            total
-                .unknown
-                .push(format!("services.{}.connections_per_pod", service.name));
+            let need = Need::of(&registry::services::CONNECTIONS_PER_POD, &service.name);
+            total.unknown.push(need.into());
             continue;
         };
         let Some(most) = service.scale.max.as_ref().or(service.scale.current.as_ref()) else {
-            total.unknown.push(format!("services.{}.replicas", service.name));
+            let need = Need::of(&registry::services::REPLICAS, &service.name);
+            total.unknown.push(need.into());
             continue;
         };
         let replicas = evidence.take(most, format!("at most {}", count(most.value.into(), "replica")));
@@ -245,7 +246,8 @@ fn add_stated(
     evidence: &mut Evidence,
 ) {
     let Some(most) = service.scale.max.as_ref().or(service.scale.current.as_ref()) else {
-        total.unknown.push(format!("services.{}.replicas", service.name));
+        let need = Need::of(&registry::services::REPLICAS, &service.name);
+        total.unknown.push(need.into());
         return;
     };
     total.demands.push(Demand {

@@ -4,6 +4,7 @@ use super::common::{self, At};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::kafka::Consumer;
+use cofferdam_model::registry::{self, Missing, Need};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -30,8 +31,8 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let Some(partitions) = common::partitions(consumer, cx.env, &mut evidence) else {
         if !consumer.topics.is_empty() || consumer.group.is_some() {
             let need = match consumer.topics.first() {
-                Some(topic) => format!("kafka.topics.{}.partitions", topic.value),
-                None => "the topic that it reads, under `kafka.topics` with its partitions".to_owned(),
+                Some(topic) => Need::of(&registry::topics::PARTITIONS, &topic.value).into(),
+                None => Missing::from("the topic that it reads, under `kafka.topics` with its partitions"),
             };
             out.cannot_judge(name, [need], None);
         }
@@ -42,7 +43,11 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let per_replica = common::members_per_replica(consumer, Some(service), &mut evidence);
     let scales = common::replicas(service);
     let Some((_, most)) = scales.iter().max_by_key(|(_, f)| f.value) else {
-        out.cannot_judge(name, [format!("services.{}.replicas", service.name)], None);
+        out.cannot_judge(
+            name,
+            [Need::of(&registry::services::REPLICAS, &service.name)],
+            None,
+        );
         return;
     };
     let idle = |replicas: u32, each: u32| (replicas.saturating_mul(each)).saturating_sub(partitions);

@@ -6,6 +6,7 @@ use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::database::Pooler;
+use cofferdam_model::registry::{self, Need};
 use cofferdam_model::units::show_number;
 
 /// The rule.
@@ -90,7 +91,11 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
     let subject = format!("pooler {}", pooler.name);
     let mut evidence = Evidence::new();
     let Some(sum) = sum(pooler, &mut evidence) else {
-        out.cannot_judge(subject, [format!("services.{}.replicas", pooler.name)], None);
+        out.cannot_judge(
+            subject,
+            [Need::of(&registry::poolers::REPLICAS, &pooler.name)],
+            None,
+        );
         return;
     };
     let database = pooler.database.map(|id| &cx.env.databases[id.0]);
@@ -130,7 +135,7 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
             Some(database) if database.max_connections.is_none() && database.stated_limits.is_empty() => {
                 out.cannot_judge(
                     subject,
-                    [format!("databases.{}.max_connections", database.name)],
+                    [Need::of(&registry::databases::MAX_CONNECTIONS, &database.name)],
                     partial,
                 );
             }

@@ -25,6 +25,7 @@ pub use section::{Form, Section};
 pub use view::{Known, facts_of, facts_of_overlay};
 
 use crate::source::Fact;
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
@@ -74,6 +75,12 @@ impl PartialEq for Entry {
 
 impl Eq for Entry {}
 
+impl Hash for Entry {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.section, self.key).hash(state);
+    }
+}
+
 /// A fact with the type that its value has in the model.
 #[derive(Debug)]
 pub struct Key<T> {
@@ -118,12 +125,13 @@ impl<T> Key<T> {
 }
 
 impl<T: Typed> Key<T> {
-    /// The value of a fact that only people state, if it is stated for this part.
-    pub fn said(&self, part: &impl Part) -> Option<Fact<T>> {
-        let fact = part.said().get(self.entry.key)?;
+    /// The value that a part has for this fact, with its type. It is the only way to read a fact that is kept under its
+    /// key.
+    pub fn of(&self, part: &impl Part) -> Option<Fact<T>> {
+        let fact = part.known(&self.entry)?;
         Some(Fact {
             value: T::typed(&fact.value)?,
-            source: fact.source.clone(),
+            source: fact.source,
         })
     }
 }

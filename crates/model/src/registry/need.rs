@@ -8,11 +8,11 @@ use std::cmp::Ordering;
 use std::fmt;
 
 /// A missing fact that people can state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Need {
     /// The fact.
     pub fact: &'static Entry,
-    /// The part that it is about; `None` in a section without names.
+    /// The part that it is about; `None` in a section without names, and if the name is not known.
     pub name: Option<String>,
     /// Why it is needed here, as a clause; the fact's own reason counts if there is none.
     pub why: Option<Cow<'static, str>>,
@@ -25,6 +25,22 @@ impl Need {
         Need {
             fact,
             name: Some(name.into()),
+            why: None,
+        }
+    }
+
+    /// A fact of a part whose name is not known: people put it in the place of `NAME`.
+    #[must_use]
+    pub fn of_any(fact: &'static Entry) -> Self {
+        Need::one(fact)
+    }
+
+    /// A fact of the part with this name, or of one whose name is not known.
+    #[must_use]
+    pub fn of_one(fact: &'static Entry, name: Option<&str>) -> Self {
+        Need {
+            fact,
+            name: name.map(str::to_owned),
             why: None,
         }
     }
@@ -67,7 +83,7 @@ impl Need {
     pub fn lines(&self) -> String {
         let mut keys: Vec<Cow<'_, str>> = self.fact.section.path().split('.').map(Cow::from).collect();
         let is_listed = self.fact.section.form() == Form::Listed;
-        let name = self.name.as_deref().map(yaml_name);
+        let name = self.name.as_deref().or(stand_in(self.fact)).map(yaml_name);
         match name {
             Some(name) if is_listed => keys.push(format!("- name: {name}").into()),
             Some(name) => keys.push(name.into()),
@@ -104,10 +120,15 @@ impl fmt::Display for Need {
 #[must_use]
 pub fn path_of(fact: &Entry, name: Option<&str>) -> String {
     let section = fact.section.path();
-    match name {
+    match name.or(stand_in(fact)) {
         Some(name) => format!("{section}.{}.{}", quoted(name), fact.key),
         None => format!("{section}.{}", fact.key),
     }
+}
+
+/// What stands for a name that is not known.
+fn stand_in(fact: &Entry) -> Option<&'static str> {
+    matches!(fact.section.form(), Form::Named | Form::Listed).then_some("NAME")
 }
 
 /// A name in a path: in double quotes if it has characters that mean something there.
@@ -121,7 +142,7 @@ pub fn quoted(name: &str) -> Cow<'_, str> {
 }
 
 /// What is missing: a fact that people can state, or anything else in a sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Missing {
     /// A fact of the registry.
     Fact(Need),

@@ -131,6 +131,23 @@ impl Section {
         }
     }
 
+    /// What its statements are about, as a heading of the file that people fill in.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Section::Services => "Services: load, replicas, connections, and how they consume.",
+            Section::Databases => "Databases: what the server allows.",
+            Section::Poolers => "Poolers: who logs in through them.",
+            Section::Kafka | Section::Topics => "Kafka: the cluster and its topics.",
+            Section::Cells => "Cells: the traffic that each gets and can carry.",
+            Section::Slos => "Objectives.",
+            Section::Secrets => "Secrets: how they change.",
+            Section::Targets => "Targets: the values that the platform is compared with.",
+            Section::Registries => "Registries: who may push images.",
+            Section::Prices => "Prices in US dollars.",
+        }
+    }
+
     /// What one of its parts is.
     #[must_use]
     pub fn of_one(self) -> &'static str {

@@ -187,6 +187,11 @@ fn a_need_has_a_path_that_a_name_cannot_divide_and_lines_to_add() {
             "kafka:\n  topics:\n    orders:\n      partitions: 1",
         ),
         (
+            Need::of_any(&services::PROCESSES),
+            "services.NAME.processes",
+            "services:\n  NAME:\n    processes: 1",
+        ),
+        (
             Need::one(&kafka::BROKERS),
             "kafka.brokers",
             "kafka:\n  brokers: 3",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cofferdam_model::calls::{Breaker, CallTarget, TimeoutSetting};
 use cofferdam_model::cells::Routing;
 use cofferdam_model::kafka::{Assignor, CommitOrder, Consumer, KafkaClient};
+use cofferdam_model::registry;
 use cofferdam_model::scaling::ScalingBehaviour;
 use cofferdam_model::workload::Amount;
 use cofferdam_model::{Environment, Fact, Service};
@@ -234,20 +235,14 @@ pub(super) fn group(
     let rate = facts.need(
         "messages a second",
         topic.peak_rate.as_ref().or(service.peak_rate.as_ref()),
-        (
-            &format!("kafka.topics.{}.messages_per_second", topic.name.value),
-            "1000",
-            "it decides how fast a lag grows",
-        ),
+        Need::of(&registry::topics::MESSAGES_PER_SECOND, &topic.name.value)
+            .because("it decides how fast a lag grows"),
     );
     let time = facts.need(
         "time for a message",
         consumer.time_per_record.as_ref(),
-        (
-            &format!("services.{}.time_per_message", service.name),
-            "5ms",
-            "it decides how many messages a member can process",
-        ),
+        Need::of(&registry::services::TIME_PER_MESSAGE, &service.name)
+            .because("it decides how many messages a member can process"),
     );
     let workers = consumer.workers.iter().max_by_key(|worker| worker.count.value);
     let threads = workers

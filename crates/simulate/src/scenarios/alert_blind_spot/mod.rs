@@ -19,7 +19,7 @@ use crate::chance::Streams;
 use crate::components::alert::{AlertConfig, Events, Expression, PrometheusConfig};
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::responder::Responder;
-use crate::facts::{Facts, Need};
+use crate::facts::Facts;
 use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role, Trace, shown};
 
@@ -85,7 +85,10 @@ fn prepare(env: &Environment, overlay: &Overlay) -> Prepared {
             .filter(|alert| alert.enabled.as_ref().is_none_or(|on| on.value))
             .collect();
         if !own.is_empty() {
-            prepared.add(case(env, overlay, service, &own));
+            // Nobody can state the timing of an alert, so a service without a known one asks for nothing.
+            if let Some(case) = case(env, overlay, service, &own) {
+                prepared.add(Ok(case));
+            }
         }
     }
     if prepared.is_empty() {
@@ -94,12 +97,7 @@ fn prepare(env: &Environment, overlay: &Overlay) -> Prepared {
     prepared
 }
 
-fn case(
-    env: &Environment,
-    overlay: &Overlay,
-    service: &Service,
-    own: &[&Declared],
-) -> Result<Case, Vec<Need>> {
+fn case(env: &Environment, overlay: &Overlay, service: &Service, own: &[&Declared]) -> Option<Case> {
     let mut facts = Facts::new();
     let mut alerts = Vec::new();
     for alert in own {
@@ -108,12 +106,7 @@ fn case(
         }
     }
     if alerts.is_empty() {
-        let need = Need {
-            fact: format!("slos.{}", service.name),
-            why: "no alert of this service has a known timing".to_owned(),
-            example: "{}".to_owned(),
-        };
-        return Err(vec![need]);
+        return None;
     }
     let setup = Setup {
         service: service.name.clone(),
@@ -158,7 +151,7 @@ fn case(
     }];
     let who = format!("service {subject}");
     let case = Case::new(subject, facts, move |streams, trace| run(&setup, streams, trace));
-    Ok(case.limited(&who, &quantities))
+    Some(case.limited(&who, &quantities))
 }
 
 /// Second `second` of a run.

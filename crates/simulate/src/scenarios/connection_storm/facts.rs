@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cofferdam_model::database::{Database, Engine, Pool, Pooler, Reached, only_database};
+use cofferdam_model::registry::{self, Section};
 use cofferdam_model::{Environment, Fact, Service};
 
 use super::super::{Case, common};
@@ -86,11 +87,8 @@ fn case(
     let limit = facts.need(
         "max_connections",
         database.max_connections.as_ref(),
-        (
-            &format!("databases.{name}.max_connections"),
-            "100",
-            "it decides how many connections there are",
-        ),
+        Need::of(&registry::databases::MAX_CONNECTIONS, name)
+            .because("it decides how many connections there are"),
     );
     let reserved = reserved(database, &mut facts);
     let mut parts: Vec<Part> = Vec::new();
@@ -112,15 +110,11 @@ fn case(
             Some(stated) => Some(facts.take(format!("{}: connections of a replica", service.name), stated)),
             None => of_pool(service, pool, &mut facts),
         };
-        let ask = format!("services.{}.replicas", service.name);
         let most = facts.need(
             format!("{}: maximum replicas", service.name),
             service.scale.max.as_ref().or(service.scale.current.as_ref()),
-            (
-                &ask,
-                "{min: 2, max: 10}",
-                "with the connections of each it is the number that is wanted",
-            ),
+            Need::of(&registry::services::REPLICAS, &service.name)
+                .because("with the connections of each it is the number that is wanted"),
         );
         if let (Some(each), Some(most)) = (each, most) {
             parts.push(Part {
@@ -188,20 +182,20 @@ fn leave_out_unknown(parts: &[Part], facts: &mut Facts) {
     }
     let (unknown, others): (Vec<Need>, Vec<Need>) = std::mem::take(&mut facts.needs)
         .into_iter()
-        .partition(|need| need.fact.starts_with("services."));
+        .partition(|need| need.fact.section == Section::Services);
     facts.needs = others;
     for need in unknown {
-        facts.assume(format!("not counted, because it is not known: {}", need.fact));
+        facts.assume(format!("not counted, because it is not known: {}", need.path()));
     }
 }
 
 /// Connections of one replica by its pool; a need if the pool does not declare them.
 fn of_pool(service: &Service, pool: &Pool, facts: &mut Facts) -> Option<u32> {
-    let ask = format!("services.{}.connections_per_pod", service.name);
     let size = facts.need(
         format!("{}: size of a pool", service.name),
         pool.size.as_ref(),
-        (&ask, "20", "it decides how many connections are wanted"),
+        Need::of(&registry::services::CONNECTIONS_PER_POD, &service.name)
+            .because("it decides how many connections are wanted"),
     )?;
     let overflow = pool.overflow.as_ref().map_or(0, |more| {
         facts.take(format!("{}: overflow of a pool", service.name), more)
@@ -282,14 +276,14 @@ fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: 
     let service = env.service(part.id);
     let name = &service.name;
     let (Some(rate), Some(hold)) = (&service.peak_rate, &service.transaction_time) else {
-        let unknown = match service.peak_rate {
-            Some(_) => "transaction_time",
-            None => "requests_per_second",
+        let unknown: &registry::Entry = match service.peak_rate {
+            Some(_) => &registry::services::TRANSACTION_TIME,
+            None => &registry::services::REQUESTS_PER_SECOND,
         };
         if in_turns {
+            let unknown = registry::path_of(unknown, Some(name));
             facts.assume(format!(
-                "requests of {name} are not followed: services.{name}.{unknown} is not known, and it decides \
-                 which requests wait"
+                "requests of {name} are not followed: {unknown} is not known, and it decides which requests wait"
             ));
         }
         return None;
