@@ -28,7 +28,11 @@ impl Entries {
         match fact.default {
             Some((value, why)) => self.add(need, value.to_owned(), format!("{what}; without it: {why}")),
             None => {
-                let why = format!("{what}; decides {}. Example:", need.reason());
+                // The registry's words are for every reader; those of a rule or a scenario fit its own report.
+                let why = format!(
+                    "{what}; decides {}. Example:",
+                    fact.decides.unwrap_or("the outcome")
+                );
                 self.add(need, fact.example.to_owned(), why);
             }
         }
@@ -139,8 +143,7 @@ fn of_services(env: &Environment, entries: &mut Entries) {
             && service.peak_rate.is_none()
             && producer.peak_rate.is_none()
         {
-            let need = Need::of(&services::REQUESTS_PER_SECOND, &service.name);
-            entries.missing(&need.because("how many messages a broker's failover loses"));
+            entries.missing(&Need::of(&services::REQUESTS_PER_SECOND, &service.name));
         }
     }
     for pool in env.pools.iter().filter(|p| p.target == PoolTarget::Sql) {
@@ -264,8 +267,7 @@ fn of_objectives(env: &Environment, entries: &mut Entries) {
 }
 
 fn is_host(text: &str) -> bool {
-    text.chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+    !text.is_empty() && (text.chars()).all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
 }
 
 fn of_stores(env: &Environment, entries: &mut Entries) {

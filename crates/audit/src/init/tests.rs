@@ -149,7 +149,10 @@ fn needs_become_statements_even_if_the_name_has_dots() {
         "{text}"
     );
     assert!(text.contains("services:\n  a.b:\n    pool:\n"), "{text}");
-    assert!(text.contains("decides members. Example:"), "{text}");
+    assert!(
+        text.contains("decides how many members get no partition. Example:"),
+        "{text}"
+    );
     assert!(
         text.contains("\nprices:\n") && text.contains("#   pod_hour: 0.05\n"),
         "{text}"

@@ -13,6 +13,7 @@ mod command;
 mod dependencies;
 mod detection;
 mod documentation;
+mod init;
 mod input;
 mod messages;
 mod overlay;
