@@ -108,6 +108,28 @@ enum Part {
     Objective {
         name: String,
     },
+    /// A kustomization with an overlay for each of two environments, which rename what they include.
+    Built {
+        name: String,
+        prefix: String,
+        settings: u8,
+    },
+    /// A chart with two files of values.
+    Chart {
+        name: String,
+        other: String,
+    },
+    /// Secrets that an agent writes or an operator fetches.
+    Secret {
+        name: String,
+        other: String,
+        agent: bool,
+    },
+    /// One name in two namespaces.
+    Twice {
+        name: String,
+        settings: u8,
+    },
 }
 
 fn part() -> impl Strategy<Value = Part> {
@@ -124,6 +146,10 @@ fn part() -> impl Strategy<Value = Part> {
         1 => (name(), name()).prop_map(|(name, other)| Part::Cell { name, other }),
         1 => name().prop_map(|service| Part::Alert { service }),
         1 => name().prop_map(|name| Part::Objective { name }),
+        2 => ("[a-c]{1,2}(-db)?", "[a-z]{0,3}-?", any::<u8>()).prop_map(|(name, prefix, settings)| Part::Built { name, prefix, settings }),
+        1 => (name(), name()).prop_map(|(name, other)| Part::Chart { name, other }),
+        1 => (name(), name(), any::<bool>()).prop_map(|(name, other, agent)| Part::Secret { name, other, agent }),
+        1 => (name(), any::<u8>()).prop_map(|(name, settings)| Part::Twice { name, settings }),
     ]
 }
 
@@ -134,6 +160,11 @@ const PLACES: &[&str] = &[
     "deploy/prod",
     "deploy/dev",
     "config/production",
+    "examples/k8s",
+    "team-a/k8s/production",
+    "team-b/k8s/production",
+    "tests/k8s",
+    "",
 ];
 
 fn workload(kind: u8, name: &str, namespace: Option<u8>, settings: u8, other: &str) -> String {
@@ -177,9 +208,9 @@ fn workload(kind: u8, name: &str, namespace: Option<u8>, settings: u8, other: &s
     )
 }
 
-fn file(at: usize, part: &Part) -> (String, String) {
+fn file(at: usize, part: &Part) -> Vec<(String, String)> {
     let place = PLACES[at % PLACES.len()];
-    match part {
+    let one = match part {
         Part::Service {
             kind,
             name,
@@ -270,11 +301,89 @@ fn file(at: usize, part: &Part) -> (String, String) {
             format!("config/slo{at}.yaml"),
             format!("slos:\n  - name: {}\n    target: 99.9\n", yaml(name)),
         ),
-    }
+        Part::Built {
+            name,
+            prefix,
+            settings,
+        } => {
+            let mut all = vec![
+                (
+                    format!("app{at}/base/w.yaml"),
+                    workload(0, name, None, *settings, "orders"),
+                ),
+                (
+                    format!("app{at}/base/kustomization.yaml"),
+                    "resources: [w.yaml]\n".to_owned(),
+                ),
+            ];
+            for place in ["staging", "production"] {
+                let text = format!(
+                    "resources: [../../base]\nnamePrefix: {}\nnamespace: {place}\n",
+                    yaml(prefix)
+                );
+                all.push((format!("app{at}/overlays/{place}/kustomization.yaml"), text));
+            }
+            return all;
+        }
+        Part::Chart { name, other } => {
+            let template = workload(0, "NAMED", None, 0, "x")
+                .replace("\"NAMED\"", "{{ .Values.name }}-{{ .Release.Name }}");
+            let template = template.replace(
+                "env: []",
+                "env: [{name: KAFKA_TOPIC, value: {{ .Values.topic | quote }}}]",
+            );
+            return vec![
+                (
+                    format!("chart{at}/Chart.yaml"),
+                    format!("apiVersion: v2\nname: c{at}\nversion: 1.0.0\n"),
+                ),
+                (format!("chart{at}/templates/w.yaml"), template),
+                (
+                    format!("chart{at}/values.yaml"),
+                    format!("name: {}\ntopic: {}\n", yaml(name), yaml(other)),
+                ),
+                (
+                    format!("chart{at}/values-production.yaml"),
+                    format!("topic: {}\n", yaml(name)),
+                ),
+            ];
+        }
+        Part::Secret {
+            name,
+            other,
+            agent: true,
+        } => {
+            let text = workload(0, name, None, 33, other).replace(
+                "    metadata: {labels:",
+                &format!(
+                    "    metadata: {{annotations: {{vault.hashicorp.com/agent-inject: 'true', \
+                     vault.hashicorp.com/agent-inject-secret-db: {}}}, labels:",
+                    yaml(other)
+                ),
+            );
+            (format!("{place}/v{at}.yaml"), text)
+        }
+        Part::Secret { name, other, .. } => {
+            let text = format!(
+                "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: {}}}\nspec:\n  refreshInterval: 1h\n  \
+                 target: {{name: {}}}\n  data: [{{secretKey: a, remoteRef: {{key: {}}}}}]\n",
+                yaml(name),
+                yaml(name),
+                yaml(other)
+            );
+            (format!("{place}/e{at}.yaml"), text)
+        }
+        Part::Twice { name, settings } => {
+            let first = workload(0, name, Some(0), *settings, "orders");
+            let second = workload(0, name, Some(1), *settings, "orders");
+            (format!("{place}/twice{at}.yaml"), format!("{first}---\n{second}"))
+        }
+    };
+    vec![one]
 }
 
 fn files(parts: &[Part]) -> Vec<(PathBuf, Vec<u8>)> {
-    let all = parts.iter().enumerate().map(|(at, part)| file(at, part));
+    let all = parts.iter().enumerate().flat_map(|(at, part)| file(at, part));
     all.map(|(path, text)| (path.into(), text.into_bytes())).collect()
 }
 

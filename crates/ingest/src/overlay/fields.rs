@@ -326,7 +326,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn says_nothing(node: &Node) -> bool {
+/// Whether a value states nothing.
+pub(super) fn says_nothing(node: &Node) -> bool {
     match &node.value {
         Value::Null => true,
         Value::Map(map) => map.iter().all(|(_, value)| says_nothing(value)),

@@ -35,6 +35,21 @@ use steering::Steering;
 /// The overlay's file names, in order of preference.
 pub const NAMES: [&str; 2] = ["cofferdam.yaml", "cofferdam.yml"];
 
+/// Whether a file is an overlay in which nobody has stated anything yet, as `init` writes it. That it is there, and what
+/// its comments name, says nothing about the platform.
+pub(crate) fn is_silent(repo: &Repo, path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let says_nothing = |node: &Node| match &node.value {
+        Value::Map(map) => map
+            .iter()
+            .all(|(key, value)| &*key.text == "version" || fields::says_nothing(value)),
+        _ => fields::says_nothing(node),
+    };
+    name.is_some_and(|name| NAMES.contains(&name))
+        && (repo.yaml.get(path))
+            .is_some_and(|stream| stream.errors.is_empty() && stream.documents.iter().all(says_nothing))
+}
+
 /// An overlay that was read without problems.
 #[derive(Debug, Default)]
 pub struct OverlayDocument {
