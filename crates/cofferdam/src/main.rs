@@ -3,6 +3,7 @@
 mod check;
 mod exit;
 mod explain;
+mod facts;
 mod init;
 mod input;
 mod new_file;
@@ -42,6 +43,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Write a cofferdam.yaml with every assumption that check makes, to confirm.
     Init(init::Args),
+    /// List the facts that people can state, with what is known.
+    Facts(facts::Args),
     /// List the rules.
     Rules(explain::RulesArgs),
     /// Show the page of a rule or a scenario.
@@ -132,6 +135,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args, cli.color),
         Command::Simulate(args) => simulate::run(&args, cli.color),
         Command::Init(args) => init::run(&args, cli.color),
+        Command::Facts(args) => facts::run(&args, cli.color),
         Command::Rules(args) => explain::rules(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions { shell } => {

@@ -13,6 +13,7 @@ mod command;
 mod dependencies;
 mod detection;
 mod documentation;
+mod facts;
 mod init;
 mod input;
 mod messages;

@@ -162,7 +162,10 @@ pub fn given(repo: &mut Repo, statement: &str) -> Result<Node, String> {
     // The stated value may be a secret by mistake: a message repeats only the fact's name.
     let name = statement.split(['=', ' ']).next().unwrap_or_default();
     let wrong = || {
-        format!("`{name}` is not a statement; write FACT=VALUE, as in services.api.requests_per_second=7000")
+        format!(
+            "`{name}` is not a statement; write FACT=VALUE, as in services.api.requests_per_second=7000 \
+             (`cofferdam facts PATH --missing` lists the facts)"
+        )
     };
     let (fact, value) = statement.split_once('=').ok_or_else(wrong)?;
     let mut keys: Vec<String> = vec![String::new()];
