@@ -482,3 +482,13 @@ proptest! {
         check(&parts, seed)?;
     }
 }
+
+#[test]
+fn two_platforms_side_by_side_stay_two() {
+    let built = || Part::Built {
+        name: "a".to_owned(),
+        prefix: String::new(),
+        settings: 0,
+    };
+    check(&[built(), built()], 0).unwrap();
+}

@@ -23,7 +23,7 @@ use cofferdam_model::{FileId, SourceFile};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
-use cofferdam_syntax::yaml::{Problem, Stream, parse_with};
+use cofferdam_syntax::yaml::{self, Problem, Stream, parse_with};
 use fields::{Fields, Problems};
 use patterns::Patterns;
 use sections::Sections;
@@ -45,9 +45,16 @@ pub(crate) fn is_silent(repo: &Repo, path: &Path) -> bool {
             .all(|(key, value)| &*key.text == "version" || fields::says_nothing(value)),
         _ => fields::says_nothing(node),
     };
-    name.is_some_and(|name| NAMES.contains(&name))
-        && (repo.yaml.get(path))
-            .is_some_and(|stream| stream.errors.is_empty() && stream.documents.iter().all(says_nothing))
+    if !name.is_some_and(|name| NAMES.contains(&name)) {
+        return false;
+    }
+    let is_silent = |stream: &Stream| stream.errors.is_empty() && stream.documents.iter().all(says_nothing);
+    match (repo.yaml.get(path), repo.files.get(path)) {
+        (Some(stream), _) => is_silent(stream),
+        // The one that is used is no file of the platform any more.
+        (None, Some(id)) => is_silent(&yaml::parse(&repo.sources.file(*id).text, *id, 0)),
+        (None, None) => false,
+    }
 }
 
 /// An overlay that was read without problems.
