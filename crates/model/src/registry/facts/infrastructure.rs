@@ -121,6 +121,10 @@ facts! {
     DYNAMIC_CREDENTIALS: bool = ("dynamic_credentials", Kind::Flag),
         "Whether every lease of a credential is a separate user (Vault).", "false", Slot::Pooler(DYNAMIC),
         without("false", "credentials that do not change"), decides("how many pools it has");
+    SERVER_IDLE_TIMEOUT: Duration = ("server_idle_timeout", Kind::Duration),
+        "`server_idle_timeout`: how long a connection to the server may be idle before it is closed.", "10m",
+        Slot::Said, without("10m", "10 min, PgBouncer's default"),
+        decides("how long connections stay open after a peak");
 }
 
 facts! {

@@ -389,7 +389,14 @@ fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
         defaults.query_wait_timeout,
         "query_wait_timeout is 120 s, PgBouncer's default",
     );
-    facts.assume("reserve_pool_timeout is 5 s, server_login_retry 15 s, server_idle_timeout 10 min, and neither min_pool_size nor max_user_connections is set, PgBouncer's defaults");
+    let idle = registry::poolers::SERVER_IDLE_TIMEOUT.of(pooler);
+    let idle = idle.map(|time| facts.take("pooler: server_idle_timeout", &time));
+    let words = if idle.is_none() {
+        "server_idle_timeout 10 min, "
+    } else {
+        ""
+    };
+    facts.assume(format!("reserve_pool_timeout is 5 s, server_login_retry 15 s, {words}and neither min_pool_size nor max_user_connections is set, PgBouncer's defaults"));
     facts.assume(
         "a client's connection begins with a statement, which in session mode takes a connection to \
         the server permanently",
@@ -404,6 +411,7 @@ fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
             reserve_pool_size,
             max_db_connections,
             query_wait_timeout,
+            server_idle_timeout: idle.unwrap_or(defaults.server_idle_timeout),
             ..defaults
         },
     }
@@ -429,6 +437,27 @@ fn mode(pooler: &Pooler, facts: &mut Facts) -> Mode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stated_idle_timeout_takes_the_place_of_the_default() {
+        use cofferdam_model::registry::{Part, Value, poolers::SERVER_IDLE_TIMEOUT};
+        use cofferdam_model::{FileId, Owner, Span};
+        let span = Span::new(FileId(0), 0, 1);
+        let mut pooler = Pooler::named("pgbouncer", span, Owner::default());
+        let idle_of = |pooler: &Pooler| {
+            let mut facts = Facts::new();
+            let idle = between(pooler, &mut facts).config.server_idle_timeout;
+            let assumed = facts
+                .assumptions
+                .iter()
+                .any(|a| a.contains("server_idle_timeout"));
+            (idle, assumed)
+        };
+        assert_eq!(idle_of(&pooler), (Duration::from_secs(600), true));
+        let stated = Fact::stated(Value::Duration(Duration::from_secs(30)), span);
+        pooler.state(&SERVER_IDLE_TIMEOUT, &stated);
+        assert_eq!(idle_of(&pooler), (Duration::from_secs(30), false));
+    }
 
     #[test]
     fn only_postgresql_reserves_connections() {
