@@ -249,8 +249,16 @@ fn of_objectives(env: &Environment, entries: &mut Entries) {
     let unset: Vec<String> = named
         .filter(|s| s.target.is_none() || s.window.is_none())
         .map(|s| {
-            let target = s.target.is_none().then(|| value(target)).unwrap_or_default();
-            let window = s.window.is_none().then(|| value(window)).unwrap_or_default();
+            let target = if s.target.is_none() {
+                value(target)
+            } else {
+                String::new()
+            };
+            let window = if s.window.is_none() {
+                value(window)
+            } else {
+                String::new()
+            };
             format!("{{name: {}{target}{window}}}", yaml_name(&s.name))
         })
         .collect();
