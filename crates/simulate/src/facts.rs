@@ -95,7 +95,7 @@ pub struct Input {
 
 /// Collects the facts that a scenario takes from the platform.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct Evidence {
     /// The inputs, in the order taken.
     pub inputs: Vec<Input>,
     /// The assumptions, as sentences with their source.
@@ -104,7 +104,7 @@ pub struct Facts {
     pub needs: Vec<Need>,
 }
 
-impl Facts {
+impl Evidence {
     /// Nothing taken yet.
     #[must_use]
     pub fn new() -> Self {
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_missing_fact_is_a_need_and_no_input() {
-        let mut facts = Facts::new();
+        let mut facts = Evidence::new();
         let given: Option<&Fact<u32>> = None;
         let ask = Need::of(&cofferdam_model::registry::databases::MAX_CONNECTIONS, "main");
         assert_eq!(facts.need("slots", given, ask.clone()), None);
@@ -185,15 +185,15 @@ mod tests {
 
     #[test]
     fn a_default_is_an_input_and_an_assumption() {
-        let mut facts = Facts::new();
-        let wait = facts.or(
+        let mut facts = Evidence::new();
+        let wait = facts.input_or(
             "wait",
             None,
             Duration::from_millis(50),
             "it waits 50 ms, the client's default",
         );
         assert_eq!(wait, Duration::from_millis(50));
-        let _: u32 = facts.take("size", &Fact::assumed(20, "it waits 50 ms, the client's default"));
+        let _: u32 = facts.input("size", &Fact::assumed(20, "it waits 50 ms, the client's default"));
         assert_eq!(facts.inputs[0].value, "50 ms");
         assert_eq!(facts.assumptions.len(), 1);
     }

@@ -9,11 +9,11 @@ use cofferdam_policy::Time;
 use rayon::prelude::*;
 
 use crate::chance::Streams;
-use crate::facts::{Input, Need};
 use crate::limits;
 use crate::outcome::{Decision, Kind, Outcome, Role, Series, Trace};
 use crate::scenarios::{self, Case, Prepared, Scenario};
 use crate::statistics::{self, Interval};
+use cofferdam_formulas::{Input, Need};
 
 /// How to run.
 #[derive(Debug, Clone, Copy)]
@@ -322,12 +322,12 @@ mod tests {
     use cofferdam_policy::Random;
 
     use super::*;
-    use crate::facts::Facts;
     use crate::scenarios::Prepared;
+    use cofferdam_formulas::Evidence;
 
     fn prepare(_: &Environment, _: &Overlay) -> Prepared {
         let mut prepared = Prepared::default();
-        prepared.add(Ok(Case::new("one", Facts::new(), |streams, trace| {
+        prepared.add(Ok(Case::new("one", Evidence::new(), |streams, trace| {
             let mut chance = streams.stream("one", "test");
             let wait = Duration::from_millis(chance.below(1000));
             trace.decide(Time::ZERO, "breaker", || ("open".into(), "because".into()));

@@ -269,7 +269,7 @@ mod tests {
 
     use super::*;
     use crate::chance::Streams;
-    use crate::erlang;
+    use cofferdam_formulas::erlang;
 
     #[test]
     fn a_burst_gets_only_the_free_slots() {

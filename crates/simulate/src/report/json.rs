@@ -5,10 +5,10 @@ use cofferdam_model::Platform;
 use serde::Serialize;
 
 use super::text::place;
-use crate::facts::Need;
 use crate::outcome::{Decision, Kind, Role};
 use crate::rehearse::{Rehearsal, Summary};
 use crate::statistics::Interval;
+use cofferdam_formulas::Need;
 
 /// Version of the schema.
 pub const VERSION: u32 = 1;

@@ -1,4 +1,4 @@
-//! Facts that several scenarios take from the platform in the same way.
+//! Evidence that several scenarios take from the platform in the same way.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
 use crate::components::autoscaler::{AutoscalerConfig, Pace, Target};
 use crate::components::cells::Checks;
 use crate::components::kafka::group::GroupConfig;
-use crate::facts::{Facts, Need};
 use crate::limits::{self, Quantity};
+use cofferdam_formulas::{Evidence, Need};
 
 /// The routing between cells: the one that knows most of them.
 pub(super) fn routing(env: &Environment) -> Option<&Routing> {
@@ -27,11 +27,11 @@ pub(super) fn routing(env: &Environment) -> Option<&Routing> {
 }
 
 /// The minimum number of routers.
-pub(super) fn routers(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> u32 {
+pub(super) fn routers(env: &Environment, routing: Option<&Routing>, facts: &mut Evidence) -> u32 {
     let service = routing.and_then(|routing| env.owner_service(&routing.owner));
     let replicas = service.and_then(|s| s.scale.current.as_ref().or(s.scale.min.as_ref()));
     facts
-        .or(
+        .input_or(
             "routers",
             replicas,
             1,
@@ -41,8 +41,8 @@ pub(super) fn routers(env: &Environment, routing: Option<&Routing>, facts: &mut 
 }
 
 /// Time between health checks of a cell.
-pub(super) fn health_interval(routing: Option<&Routing>, facts: &mut Facts) -> Duration {
-    facts.or(
+pub(super) fn health_interval(routing: Option<&Routing>, facts: &mut Evidence) -> Duration {
+    facts.input_or(
         "health check: interval",
         routing.and_then(|r| r.health_interval.as_ref()),
         Duration::from_secs(10),
@@ -51,8 +51,8 @@ pub(super) fn health_interval(routing: Option<&Routing>, facts: &mut Facts) -> D
 }
 
 /// Failed checks in a row that count.
-pub(super) fn health_threshold(routing: Option<&Routing>, facts: &mut Facts) -> u32 {
-    facts.or(
+pub(super) fn health_threshold(routing: Option<&Routing>, facts: &mut Evidence) -> u32 {
+    facts.input_or(
         "health check: failures in a row",
         routing.and_then(|r| r.health_threshold.as_ref()),
         3,
@@ -61,11 +61,11 @@ pub(super) fn health_threshold(routing: Option<&Routing>, facts: &mut Facts) -> 
 }
 
 /// How a router checks its cells.
-pub(super) fn checks(routing: Option<&Routing>, facts: &mut Facts) -> Checks {
+pub(super) fn checks(routing: Option<&Routing>, facts: &mut Evidence) -> Checks {
     Checks {
         interval: health_interval(routing, facts),
         failures: health_threshold(routing, facts),
-        successes: facts.or(
+        successes: facts.input_or(
             "health check: successes in a row",
             routing.and_then(|r| r.healthy_threshold.as_ref()),
             1,
@@ -76,7 +76,7 @@ pub(super) fn checks(routing: Option<&Routing>, facts: &mut Facts) -> Checks {
 
 /// How long a caller of a cell waits: the declared timeout of the router's callers, otherwise that of its
 /// client.
-pub(super) fn patience(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> Duration {
+pub(super) fn patience(env: &Environment, routing: Option<&Routing>, facts: &mut Evidence) -> Duration {
     let service = routing.and_then(|routing| env.owner_service(&routing.owner));
     let call = env
         .calls
@@ -92,7 +92,7 @@ pub(super) fn patience(env: &Environment, routing: Option<&Routing>, facts: &mut
             }
         });
     let stated: Option<&Fact<Duration>> = service.and_then(|s| s.callers.timeout.as_ref());
-    facts.or(
+    facts.input_or(
         "callers wait",
         stated.or(call),
         Duration::from_secs(60),
@@ -108,34 +108,38 @@ pub(super) fn can_open(declared: &Breaker) -> bool {
 
 /// A declared breaker as a policy; missing settings are those of `base`. `None` if such a breaker is
 /// impossible.
-pub(super) fn breaker(declared: &Breaker, base: BreakerConfig, facts: &mut Facts) -> Option<BreakerConfig> {
+pub(super) fn breaker(
+    declared: &Breaker,
+    base: BreakerConfig,
+    facts: &mut Evidence,
+) -> Option<BreakerConfig> {
     let mut config = BreakerConfig {
         failure_share: None,
         consecutive_failures: None,
         ..base
     };
     if let Some(share) = &declared.failure_rate {
-        config.failure_share = Some(facts.take("breaker opens at", share).0);
+        config.failure_share = Some(facts.input("breaker opens at", share).0);
     }
     if let Some(failures) = &declared.consecutive_failures {
-        config.consecutive_failures = Some(facts.take("breaker opens after failures in a row", failures));
+        config.consecutive_failures = Some(facts.input("breaker opens after failures in a row", failures));
     }
     if let Some(minimum) = &declared.minimum_calls {
-        config.minimum_calls = facts.take("breaker: minimum calls", minimum);
+        config.minimum_calls = facts.input("breaker: minimum calls", minimum);
     }
     if let Some(window) = &declared.window {
         config.window = WindowConfig::Time {
-            length: facts.take("breaker: window", window),
+            length: facts.input("breaker: window", window),
             slices: 60,
         };
     }
     if let Some(open) = &declared.open_time {
-        config.open_time = facts.take("breaker: open time", open);
+        config.open_time = facts.input("breaker: open time", open);
         (config.open_time_cap, config.open_growth) = (config.open_time, 1.0);
     }
     if let Some(probes) = &declared.half_open_calls {
         config.probes = facts
-            .take("breaker: half-open calls", probes)
+            .input("breaker: half-open calls", probes)
             .clamp(1, BreakerConfig::MOST_PROBES);
         // More than half of them must succeed, as the breaker opens at half.
         config.success_threshold = config.probes / 2 + 1;
@@ -218,7 +222,7 @@ pub(super) fn group(
     env: &Environment,
     consumer: &Consumer,
     service: &Service,
-    facts: &mut Facts,
+    facts: &mut Evidence,
 ) -> Option<Result<GroupFacts, Vec<Need>>> {
     let topics: Vec<_> = consumer.topic_ids.iter().map(|id| &env.topics[id.0]).collect();
     // With several topics, the one with most partitions: the range assignor assigns each separately.
@@ -227,7 +231,7 @@ pub(super) fn group(
         .filter(|topic| topic.partitions.is_some())
         .max_by_key(|t| t.partitions.as_ref().map(|p| p.value))?;
     let partitions = facts
-        .take(
+        .input(
             format!("partitions of {}", topic.name.value),
             topic.partitions.as_ref()?,
         )
@@ -247,7 +251,7 @@ pub(super) fn group(
     let workers = consumer.workers.iter().max_by_key(|worker| worker.count.value);
     let threads = workers
         .map_or(1, |worker| {
-            facts.take(format!("threads that work (`{}`)", worker.name), &worker.count)
+            facts.input(format!("threads that work (`{}`)", worker.name), &worker.count)
         })
         .max(1);
     let builds =
@@ -258,7 +262,7 @@ pub(super) fn group(
         .map_or(if builds { threads } else { 1 }, |n| n.value);
     let processes = service.processes.as_ref().map_or(1, |n| n.value);
     let per_replica = processes.saturating_mul(of_process);
-    let most = facts.or(
+    let most = facts.input_or(
         "replicas at most",
         service.scale.max.as_ref().or(service.scale.current.as_ref()),
         1,
@@ -268,7 +272,7 @@ pub(super) fn group(
     let assignor = assignor(consumer, facts);
     let client = consumer.client.as_ref().map_or(KafkaClient::Java, |c| c.value);
     let default = client.session_timeout();
-    let session = facts.or(
+    let session = facts.input_or(
         "session timeout",
         consumer.session_timeout.as_ref(),
         default,
@@ -280,13 +284,13 @@ pub(super) fn group(
             ),
         },
     );
-    let heartbeat = facts.or(
+    let heartbeat = facts.input_or(
         "heartbeat",
         consumer.heartbeat.as_ref(),
         Duration::from_secs(3),
         "heartbeat.interval.ms is 3 s, Kafka's default",
     );
-    let start_up = facts.or(
+    let start_up = facts.input_or(
         "a member joins after",
         service.start_up_time.as_ref(),
         Duration::from_secs(10),
@@ -324,10 +328,10 @@ pub(super) fn group(
 }
 
 /// The group's assignor; of several, the first.
-fn assignor(consumer: &Consumer, facts: &mut Facts) -> Assignor {
+fn assignor(consumer: &Consumer, facts: &mut Evidence) -> Assignor {
     match consumer.assignors.first() {
         Some(first) => {
-            facts.take("assignor", &first.clone().map(|assignor| format!("{assignor:?}")));
+            facts.input("assignor", &first.clone().map(|assignor| format!("{assignor:?}")));
             first.value
         }
         None => {

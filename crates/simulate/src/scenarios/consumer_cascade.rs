@@ -11,9 +11,9 @@ use cofferdam_policy::Time;
 use super::{Case, Prepared, Scenario, common};
 use crate::chance::Streams;
 use crate::components::kafka::group::{Group, GroupConfig};
-use crate::facts::{Facts, Need};
 use crate::outcome::shown;
 use crate::outcome::{Outcome, Role};
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -81,11 +81,11 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
 
 fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>>> {
     let service = env.owner_service(&consumer.owner)?;
-    let mut facts = Facts::new();
+    let mut facts = Evidence::new();
     let base = common::group(env, consumer, service, &mut facts)?;
     let unbounded = consumer.buffers.iter().find(|buffer| buffer.bound.is_none());
     let memory = unbounded.map(|buffer| {
-        facts.inputs.push(crate::facts::Input {
+        facts.inputs.push(cofferdam_formulas::Input {
             name: format!("queue in memory `{}`", buffer.name),
             value: "no bound".to_owned(),
             place: Some(buffer.span),
@@ -95,7 +95,7 @@ fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>
             .iter()
             .flat_map(|id| &env.workloads[id.0].containers)
             .find_map(|container| container.memory_limit.as_ref())
-            .map(|limit| facts.take("memory limit", limit));
+            .map(|limit| facts.input("memory limit", limit));
         let each = facts.need(
             "memory of a message",
             service.memory_per_message.as_ref(),

@@ -17,10 +17,10 @@ use crate::chance::{Chance, Streams};
 use crate::components::cfs::{Cfs, CfsConfig, Wake};
 use crate::components::load::{OpenLoad, Spacing};
 use crate::engine::{Agenda, World};
-use crate::facts::{Facts, Need};
 use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role};
 use crate::statistics;
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -101,13 +101,13 @@ fn case(
         return None;
     }
     let request = container.cpu_request.as_ref().or(container.cpu_limit.as_ref())?;
-    let mut facts = Facts::new();
-    let threads = facts.take(format!("threads ({what})"), threads);
+    let mut facts = Evidence::new();
+    let threads = facts.input(format!("threads ({what})"), threads);
     let limit = container.cpu_limit.as_ref().map(|limit| {
-        facts.take("CPU limit", &limit.clone().map(|cpu| cpu.to_string()));
+        facts.input("CPU limit", &limit.clone().map(|cpu| cpu.to_string()));
         limit.value.cores()
     });
-    facts.take("CPU request", &request.clone().map(|cpu| cpu.to_string()));
+    facts.input("CPU request", &request.clone().map(|cpu| cpu.to_string()));
     let request = request.value.cores();
     let work = facts.need(
         "processor time of one request",
@@ -118,7 +118,7 @@ fn case(
     let used = used(env, service, request, &mut facts);
     let batch = consumer
         .and_then(|c| c.max_poll_records.as_ref())
-        .map_or(1, |records| facts.take("records of one poll", records));
+        .map_or(1, |records| facts.input("records of one poll", records));
     let (Some(work), Some(used)) = (work, used) else {
         return Some(Err(facts.needs));
     };
@@ -157,7 +157,7 @@ fn case(
 }
 
 /// Cores in use at normal load: by the autoscaler's target, otherwise by the peak rate.
-fn used(env: &Environment, service: &Service, request: f64, facts: &mut Facts) -> Option<f64> {
+fn used(env: &Environment, service: &Service, request: f64, facts: &mut Evidence) -> Option<f64> {
     let metrics = service
         .autoscalers
         .iter()
@@ -166,7 +166,7 @@ fn used(env: &Environment, service: &Service, request: f64, facts: &mut Facts) -
         .filter(|m| m.name.value == "cpu")
         .find_map(|m| m.target.as_ref());
     if let Some(target) = target {
-        let share = facts.take(
+        let share = facts.input(
             "autoscaler's CPU target",
             &target.clone().map(|t| format!("{} %", (t * 100.0).round())),
         );

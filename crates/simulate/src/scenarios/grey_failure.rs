@@ -19,9 +19,9 @@ use crate::components::callers::why_permitted;
 use crate::components::load::{OpenLoad, Spacing};
 use crate::components::packets;
 use crate::engine::{Agenda, World};
-use crate::facts::{Facts, Need};
 use crate::outcome::{Outcome, Role, Trace};
 use crate::statistics;
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -69,7 +69,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
 }
 
 fn case(env: &Environment) -> Result<Case, Vec<Need>> {
-    let mut facts = Facts::new();
+    let mut facts = Evidence::new();
     let mut cells = Vec::new();
     for cell in &env.cells {
         let name = &cell.name.value;
@@ -132,7 +132,7 @@ fn rate(service: &Service) -> f64 {
 }
 
 /// The breaker that routers have around cells, if one is declared.
-fn breaker(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> Option<BreakerConfig> {
+fn breaker(env: &Environment, routing: Option<&Routing>, facts: &mut Evidence) -> Option<BreakerConfig> {
     let owner = routing
         .and_then(|routing| env.owner_service(&routing.owner))
         .map(|service| service.name.as_str());

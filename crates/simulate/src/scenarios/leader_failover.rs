@@ -13,9 +13,9 @@ use cofferdam_policy::{Random, Time};
 use super::{Case, Prepared, Scenario};
 use crate::chance::Streams;
 use crate::components::kafka::cluster::{Answer, Cluster, ClusterConfig, Leaders, Stop};
-use crate::facts::{Facts, Need};
 use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role};
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -73,7 +73,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
 }
 
 fn case(env: &Environment, producer: &Producer, topic: &Topic) -> Result<Case, Vec<Need>> {
-    let mut facts = Facts::new();
+    let mut facts = Evidence::new();
     let service = env.owner_service(&producer.owner);
     let name = &topic.name.value;
     let rate = facts.need(
@@ -99,20 +99,20 @@ fn case(env: &Environment, producer: &Producer, topic: &Topic) -> Result<Case, V
         Need::one(&registry::kafka::BROKERS).because("it decides how many partitions one of them leads"),
     );
     let partitions = facts
-        .or(
+        .input_or(
             "partitions",
             topic.partitions.as_ref(),
             1,
             "one partition, Kafka's default of num.partitions",
         )
         .max(1);
-    let factor = facts.or(
+    let factor = facts.input_or(
         "replication factor",
         topic.replication_factor.as_ref(),
         1,
         "one replica, Kafka's default.replication.factor",
     );
-    let in_sync = facts.or(
+    let in_sync = facts.input_or(
         "min.insync.replicas",
         topic.min_insync_replicas.as_ref(),
         1,
@@ -166,14 +166,14 @@ fn case(env: &Environment, producer: &Producer, topic: &Topic) -> Result<Case, V
 }
 
 /// The acknowledgement for which a producer waits: its setting, otherwise its client's default.
-fn acks(producer: &Producer, facts: &mut Facts) -> Acks {
+fn acks(producer: &Producer, facts: &mut Evidence) -> Acks {
     if let Some(acks) = &producer.acks {
         let word = match acks.value {
             Acks::None => "0",
             Acks::Leader => "1",
             Acks::All => "all",
         };
-        facts.take("acks", &acks.clone().map(|_| word.to_owned()));
+        facts.input("acks", &acks.clone().map(|_| word.to_owned()));
         return acks.value;
     }
     let (acks, why) = match producer.client.as_ref().map(|client| client.value) {

@@ -17,9 +17,9 @@ use cofferdam_model::Environment;
 use cofferdam_model::overlay::Overlay;
 
 use crate::chance::Streams;
-use crate::facts::{Facts, Input, Need};
 use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Trace};
+use cofferdam_formulas::{Evidence, Input, Need};
 
 /// A failure that can be rehearsed.
 #[derive(Debug, Clone, Copy)]
@@ -141,7 +141,7 @@ impl Case {
     /// A case about `subject` with these facts.
     pub fn new(
         subject: impl Into<String>,
-        facts: Facts,
+        facts: Evidence,
         rehearse: impl Fn(&Streams, &mut Trace) -> Outcome + Send + Sync + 'static,
     ) -> Self {
         Self {

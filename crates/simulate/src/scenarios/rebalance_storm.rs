@@ -9,10 +9,10 @@ use cofferdam_policy::Time;
 use super::{Case, Prepared, Scenario, common};
 use crate::chance::Streams;
 use crate::components::kafka::group::{Group, GroupConfig};
-use crate::facts::{Facts, Need};
 use crate::limits::{self, Quantity};
 use crate::outcome::shown;
 use crate::outcome::{Outcome, Role};
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -42,7 +42,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
 
 fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>>> {
     let service = env.owner_service(&consumer.owner)?;
-    let mut facts = Facts::new();
+    let mut facts = Evidence::new();
     let base = match common::group(env, consumer, service, &mut facts)? {
         Ok(base) => base,
         Err(needs) => return Some(Err(needs)),

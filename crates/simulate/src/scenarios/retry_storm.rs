@@ -20,10 +20,10 @@ use crate::components::callers::{Callers, CallersConfig, CallersWorld, Fault, Wh
 use crate::components::load::{OpenLoad, Spacing};
 use crate::components::station::{Stale, Station, StationConfig};
 use crate::engine::Agenda;
-use crate::facts::{Facts, Input, Need, Shown};
 use crate::limits::{self, Quantity};
 use crate::outcome::shown;
 use crate::outcome::{Outcome, Role, Trace};
+use cofferdam_formulas::{Evidence, Input, Need, Shown};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -153,14 +153,14 @@ fn timeout<'a>(env: &'a Environment, service: &'a Service) -> Option<&'a Fact<Du
 }
 
 fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
-    let mut facts = Facts::new();
+    let mut facts = Evidence::new();
     let rate = facts.need(
         "requests a second, all replicas",
         service.peak_rate.as_ref(),
         Need::of(&registry::services::REQUESTS_PER_SECOND, &service.name)
             .because("with the capacity it is the load, which decides whether a storm feeds itself"),
     );
-    let replicas = facts.or(
+    let replicas = facts.input_or(
         "replicas",
         service.scale.max.as_ref().or(service.scale.current.as_ref()),
         1,
@@ -194,7 +194,7 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
         .callers
         .backoff
         .as_ref()
-        .map(|backoff| facts.take("wait before the first retry", backoff))
+        .map(|backoff| facts.input("wait before the first retry", backoff))
         .or_else(|| waits_longer(env, service, &mut facts))
         .unwrap_or(Duration::ZERO);
     let (Some(rate), Some(capacity), Some(work), Some(patience), Some(tries)) =
@@ -249,7 +249,7 @@ struct Guard {
 }
 
 /// The first wait if a file declares that waits grow but not their start.
-fn waits_longer(env: &Environment, service: &Service, facts: &mut Facts) -> Option<Duration> {
+fn waits_longer(env: &Environment, service: &Service, facts: &mut Evidence) -> Option<Duration> {
     let found = calls_to(env, service).find_map(|call| call.backoff.as_ref().filter(|grows| grows.value))?;
     let first = Duration::from_millis(25);
     facts.inputs.push(Input {
@@ -265,7 +265,7 @@ fn waits_longer(env: &Environment, service: &Service, facts: &mut Facts) -> Opti
 }
 
 /// The breaker around a call to the service, if one is declared.
-fn declared_breaker(env: &Environment, service: &Service, facts: &mut Facts) -> Option<BreakerConfig> {
+fn declared_breaker(env: &Environment, service: &Service, facts: &mut Evidence) -> Option<BreakerConfig> {
     let owner = |owner: &Owner| env.owner_service(owner).map(|s| s.name.as_str());
     let around = |breaker: &&Breaker| {
         calls_to(env, service).any(|call| {
@@ -291,10 +291,10 @@ fn declared_breaker(env: &Environment, service: &Service, facts: &mut Facts) -> 
 }
 
 /// The retry budget of the calls to the service, if one is declared; without a floor, which no file declares.
-fn declared_budget(env: &Environment, service: &Service, facts: &mut Facts) -> Option<BudgetConfig> {
+fn declared_budget(env: &Environment, service: &Service, facts: &mut Evidence) -> Option<BudgetConfig> {
     let share = calls_to(env, service).find_map(|call| call.retry_budget.as_ref())?;
     Some(BudgetConfig {
-        ratio: facts.take("retry budget", share).0,
+        ratio: facts.input("retry budget", share).0,
         floor: 0.0,
         ..BudgetConfig::default()
     })

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use cofferdam_formulas::erlang;
 use cofferdam_policy::Time;
 use cofferdam_simulate::chance::{Distribution, Streams};
 use cofferdam_simulate::components::load::{ClosedLoad, OpenLoad, Spacing};
 use cofferdam_simulate::components::station::{Counters, Stale, Station, StationConfig};
 use cofferdam_simulate::engine::Agenda;
-use cofferdam_simulate::erlang;
 use cofferdam_simulate::models::{Chain, Circle};
 use cofferdam_simulate::statistics::{BatchMeans, Estimate};
 use rayon::prelude::*;

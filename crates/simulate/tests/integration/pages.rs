@@ -117,7 +117,7 @@ fn the_list_of_scenarios_is_complete() {
     }
 }
 
-/// Facts that contradict each other are reported; no figure is computed from them, and nothing overflows.
+/// Evidence that contradict each other are reported; no figure is computed from them, and nothing overflows.
 #[test]
 fn no_scenario_computes_a_figure_from_a_service_without_replicas() {
     let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec:\n  replicas: 0\n  template:\n    \

@@ -13,10 +13,10 @@ use super::{Budget, Scaling, common};
 use crate::components::alert::{
     AlertConfig, Expression, Method, NewRelicConfig, PrometheusConfig, error_budget, workbook,
 };
-use crate::facts::{Facts, Shown};
+use cofferdam_formulas::{Evidence, Shown};
 
 /// The timing of an alert, if its product is known.
-pub(super) fn timing(alert: &Declared, facts: &mut Facts) -> Option<AlertConfig> {
+pub(super) fn timing(alert: &Declared, facts: &mut Evidence) -> Option<AlertConfig> {
     let share = share(alert);
     match &alert.timing {
         Timing::NewRelic(timing) => {
@@ -46,11 +46,16 @@ fn share(alert: &Declared) -> f64 {
     threshold.map_or(0.05, |threshold| threshold / 100.0)
 }
 
-fn new_relic(name: &str, timing: &NewRelicTiming, share: f64, facts: &mut Facts) -> Option<NewRelicConfig> {
+fn new_relic(
+    name: &str,
+    timing: &NewRelicTiming,
+    share: f64,
+    facts: &mut Evidence,
+) -> Option<NewRelicConfig> {
     let named = |what: &str| format!("{name}: {what}");
-    let threshold_duration = facts.take(named("threshold duration"), timing.threshold_duration.as_ref()?);
+    let threshold_duration = facts.input(named("threshold duration"), timing.threshold_duration.as_ref()?);
     let minute = Duration::from_secs(60);
-    let window = facts.or(
+    let window = facts.input_or(
         named("window"),
         timing.window.as_ref(),
         minute,
@@ -58,7 +63,7 @@ fn new_relic(name: &str, timing: &NewRelicTiming, share: f64, facts: &mut Facts)
     );
     let aggregation = timing.aggregation();
     let method = if aggregation == Aggregation::EventTimer {
-        Method::EventTimer(facts.or(
+        Method::EventTimer(facts.input_or(
             named("timer"),
             timing.timer.as_ref(),
             minute,
@@ -66,9 +71,9 @@ fn new_relic(name: &str, timing: &NewRelicTiming, share: f64, facts: &mut Facts)
         ))
     } else if let (None, Some(offset)) = (&timing.delay, &timing.evaluation_offset) {
         // The older method: a window is evaluated by the clock, a number of windows later.
-        Method::Cadence(window * facts.take(named("evaluation offset in windows"), offset))
+        Method::Cadence(window * facts.input(named("evaluation offset in windows"), offset))
     } else {
-        let delay = facts.or(
+        let delay = facts.input_or(
             named("delay"),
             timing.delay.as_ref(),
             minute * 2,
@@ -94,23 +99,23 @@ fn new_relic(name: &str, timing: &NewRelicTiming, share: f64, facts: &mut Facts)
             .expiration
             .as_ref()
             .filter(|_| opens)
-            .map(|e| facts.take(named("loss of signal after"), e)),
+            .map(|e| facts.input(named("loss of signal after"), e)),
     })
 }
 
-fn prometheus(name: &str, timing: &PrometheusTiming, share: f64, facts: &mut Facts) -> PrometheusConfig {
+fn prometheus(name: &str, timing: &PrometheusTiming, share: f64, facts: &mut Evidence) -> PrometheusConfig {
     let named = |what: &str| format!("{name}: {what}");
     let minute = Duration::from_secs(60);
     let mut shortest = timing.range.as_ref().map(|range| range.value);
     let expression = if timing.burn.is_empty() {
         let range = timing.range.as_ref();
         Expression::Share {
-            range: range.map_or(Duration::ZERO, |range| facts.take(named("range"), range)),
+            range: range.map_or(Duration::ZERO, |range| facts.input(named("range"), range)),
             share,
         }
     } else {
         shortest = timing.burn.iter().map(|pair| pair.value.short).min();
-        let pair = |fact: &Fact<BurnWindows>| facts.take(named("burn rate"), fact);
+        let pair = |fact: &Fact<BurnWindows>| facts.input(named("burn rate"), fact);
         Expression::Burn(timing.burn.iter().map(pair).collect())
     };
     // A range with fewer than two samples has no rate; the author of the rule cannot have intended that.
@@ -122,8 +127,8 @@ fn prometheus(name: &str, timing: &PrometheusTiming, share: f64, facts: &mut Fac
         _ => (minute, "scrape_interval is 1 min, Prometheus' default"),
     };
     PrometheusConfig {
-        scrape: facts.or(named("scrape"), timing.scrape.as_ref(), scrape, why),
-        evaluation: facts.or(
+        scrape: facts.input_or(named("scrape"), timing.scrape.as_ref(), scrape, why),
+        evaluation: facts.input_or(
             named("evaluation"),
             timing.evaluation.as_ref(),
             minute,
@@ -132,8 +137,8 @@ fn prometheus(name: &str, timing: &PrometheusTiming, share: f64, facts: &mut Fac
         hold: timing
             .hold
             .as_ref()
-            .map_or(Duration::ZERO, |hold| facts.take(named("for"), hold)),
-        group_wait: facts.or(
+            .map_or(Duration::ZERO, |hold| facts.input(named("for"), hold)),
+        group_wait: facts.input_or(
             named("group wait"),
             timing.group_wait.as_ref(),
             Duration::from_secs(30),
@@ -144,14 +149,14 @@ fn prometheus(name: &str, timing: &PrometheusTiming, share: f64, facts: &mut Fac
     }
 }
 
-pub(super) fn budget(env: &Environment, service: &Service, facts: &mut Facts) -> Option<Budget> {
+pub(super) fn budget(env: &Environment, service: &Service, facts: &mut Evidence) -> Option<Budget> {
     let of = |slo: &&Slo| {
         env.owner_service(&slo.owner)
             .is_some_and(|s| s.name == service.name)
     };
     let slo = env.slos.iter().filter(of).find(|slo| slo.target.is_some())?;
-    let target = facts.take("objective", slo.target.as_ref()?);
-    let window = facts.or(
+    let target = facts.input("objective", slo.target.as_ref()?);
+    let window = facts.input_or(
         "over",
         slo.window.as_ref(),
         Duration::from_secs(30 * 86_400),
@@ -168,19 +173,19 @@ pub(super) fn scaling(
     env: &Environment,
     overlay: &Overlay,
     service: &Service,
-    facts: &mut Facts,
+    facts: &mut Evidence,
 ) -> Option<Scaling> {
     let scaler = service.autoscalers.first().map(|id| &env.autoscalers[id.0])?;
-    let minimum = facts.take("minimum replicas", scaler.min.as_ref()?);
-    facts.take("maximum replicas", scaler.most()?);
+    let minimum = facts.input("minimum replicas", scaler.min.as_ref()?);
+    facts.input("maximum replicas", scaler.most()?);
     if let Some(window) = &scaler.up.stabilization {
-        facts.take("scale-up stabilisation", window);
+        facts.input("scale-up stabilisation", window);
     }
     let start_up = service.start_up_time.as_ref().map_or(Duration::ZERO, |time| {
-        facts.take("a replica is ready after", time)
+        facts.input("a replica is ready after", time)
     });
     let price = overlay.prices.get("pod_hour").map(|price| {
-        facts.take(
+        facts.input(
             "one replica and hour",
             &price.clone().map(|money| money.to_string()),
         );

@@ -19,9 +19,9 @@ use crate::chance::Streams;
 use crate::components::alert::{AlertConfig, Events, Expression, PrometheusConfig};
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::responder::Responder;
-use crate::facts::Facts;
 use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role, Trace, shown};
+use cofferdam_formulas::Evidence;
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -98,7 +98,7 @@ fn prepare(env: &Environment, overlay: &Overlay) -> Prepared {
 }
 
 fn case(env: &Environment, overlay: &Overlay, service: &Service, own: &[&Declared]) -> Option<Case> {
-    let mut facts = Facts::new();
+    let mut facts = Evidence::new();
     let mut alerts = Vec::new();
     for alert in own {
         if let Some(config) = facts::timing(alert, &mut facts) {
@@ -116,11 +116,11 @@ fn case(env: &Environment, overlay: &Overlay, service: &Service, own: &[&Declare
         promised: overlay
             .detection_target
             .as_ref()
-            .map(|target| facts.take("an outage must be reported within", target)),
+            .map(|target| facts.input("an outage must be reported within", target)),
         response: overlay
             .response
             .as_ref()
-            .map(|response| facts.take("somebody acts, after the page", response)),
+            .map(|response| facts.input("somebody acts, after the page", response)),
     };
     if setup.response.is_none() {
         facts.assume(

@@ -16,7 +16,7 @@ use cofferdam_policy::Time;
 
 use super::{Case, Prepared, Scenario, common};
 use crate::components::cells::Checks;
-use crate::facts::{Facts, Need};
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -84,7 +84,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
 }
 
 fn case(env: &Environment, lost: usize) -> Result<Case, Vec<Need>> {
-    let mut facts = Facts::new();
+    let mut facts = Evidence::new();
     let mut cells = Vec::new();
     for cell in &env.cells {
         let name = &cell.name.value;
@@ -125,7 +125,7 @@ fn case(env: &Environment, lost: usize) -> Result<Case, Vec<Need>> {
     }))
 }
 
-fn cache(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> Duration {
+fn cache(env: &Environment, routing: Option<&Routing>, facts: &mut Evidence) -> Duration {
     let own = routing.and_then(|routing| routing.cache_ttl.as_ref());
     let local = env
         .local_caches
@@ -133,7 +133,7 @@ fn cache(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> Dur
         .filter(|c| c.kind == LocalCacheKind::Routing)
         .find_map(|c| c.ttl.as_ref());
     match own.or(local) {
-        Some(ttl) => facts.take("life of a routing decision in a router's cache", ttl),
+        Some(ttl) => facts.input("life of a routing decision in a router's cache", ttl),
         None => Duration::ZERO,
     }
 }

@@ -13,8 +13,8 @@ use super::{Between, Flow, Part, Setup};
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::pgbouncer::{Mode, PgBouncerConfig};
 use crate::components::postgres::{Costs, RESERVED};
-use crate::facts::{Facts, Need};
 use crate::limits::{self, Quantity};
+use cofferdam_formulas::{Evidence, Need};
 
 /// The cases of a database: with the pooler as its files configure it, and as its image runs if it does not
 /// read all settings.
@@ -71,7 +71,7 @@ fn case(
     pooler: Option<&Pooler>,
     subject: String,
 ) -> Result<Case, Vec<Need>> {
-    let mut facts = Facts::new();
+    let mut facts = Evidence::new();
     let name = &database.name;
     let assumed: BTreeSet<&str> = (pools.iter())
         .filter(|pool| pool.reached == Reached::Only)
@@ -107,7 +107,7 @@ fn case(
             continue;
         }
         let each = match &service.connections_per_pod {
-            Some(stated) => Some(facts.take(format!("{}: connections of a replica", service.name), stated)),
+            Some(stated) => Some(facts.input(format!("{}: connections of a replica", service.name), stated)),
             None => of_pool(service, pool, &mut facts),
         };
         let most = facts.need(
@@ -123,7 +123,7 @@ fn case(
                 each,
                 surge: service.scale.surge.as_ref().map_or(0, |surge| surge.value),
                 start_up: service.start_up_time.as_ref().map_or(Duration::ZERO, |time| {
-                    facts.take(format!("{}: a replica is ready after", service.name), time)
+                    facts.input(format!("{}: a replica is ready after", service.name), time)
                 }),
                 scaler: common::autoscaler(env, service).unwrap_or_else(|| AutoscalerConfig {
                     minimum: most,
@@ -176,7 +176,7 @@ fn case(
 
 /// Services with unknown connections are left out, and named, if others are known: the shortage exists
 /// without them.
-fn leave_out_unknown(parts: &[Part], facts: &mut Facts) {
+fn leave_out_unknown(parts: &[Part], facts: &mut Evidence) {
     if parts.is_empty() {
         return;
     }
@@ -190,7 +190,7 @@ fn leave_out_unknown(parts: &[Part], facts: &mut Facts) {
 }
 
 /// Connections of one replica by its pool; a need if the pool does not declare them.
-fn of_pool(service: &Service, pool: &Pool, facts: &mut Facts) -> Option<u32> {
+fn of_pool(service: &Service, pool: &Pool, facts: &mut Evidence) -> Option<u32> {
     let size = facts.need(
         format!("{}: size of a pool", service.name),
         pool.size.as_ref(),
@@ -198,16 +198,16 @@ fn of_pool(service: &Service, pool: &Pool, facts: &mut Facts) -> Option<u32> {
             .because("it decides how many connections are wanted"),
     )?;
     let overflow = pool.overflow.as_ref().map_or(0, |more| {
-        facts.take(format!("{}: overflow of a pool", service.name), more)
+        facts.input(format!("{}: overflow of a pool", service.name), more)
     });
     let processes = service
         .processes
         .as_ref()
-        .map_or(1, |n| facts.take(format!("{}: processes", service.name), n));
+        .map_or(1, |n| facts.input(format!("{}: processes", service.name), n));
     Some(processes.saturating_mul(size.saturating_add(overflow)))
 }
 
-fn reserved(database: &Database, facts: &mut Facts) -> u32 {
+fn reserved(database: &Database, facts: &mut Evidence) -> u32 {
     let (default, why) = match database.engine.as_ref().map(|e| e.value) {
         Some(Engine::RdsPostgreSql | Engine::AuroraPostgreSql) => (
             RESERVED + 2,
@@ -224,7 +224,7 @@ fn reserved(database: &Database, facts: &mut Facts) -> u32 {
             "3 connections are reserved: superuser_reserved_connections, PostgreSQL's default",
         ),
     };
-    facts.or(
+    facts.input_or(
         "reserved connections",
         database.reserved_connections.as_ref(),
         default,
@@ -241,7 +241,7 @@ fn refusal(database: &Database, pooled: bool, reserved: u32) -> &'static str {
 }
 
 /// The cost of an attempt for the server.
-fn costs(database: &Database, facts: &mut Facts) -> Costs {
+fn costs(database: &Database, facts: &mut Evidence) -> Costs {
     if database
         .engine
         .as_ref()
@@ -272,7 +272,13 @@ fn costs(database: &Database, facts: &mut Facts) -> Costs {
 
 /// The requests of a service, if it is known how long one holds a connection. `in_turns`: whether requests
 /// take turns on the connections of a pooler, so that this decides which of them wait.
-fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: &mut Facts) -> Option<Flow> {
+fn flow(
+    env: &Environment,
+    part: &Part,
+    pools: &[&Pool],
+    in_turns: bool,
+    facts: &mut Evidence,
+) -> Option<Flow> {
     let service = env.service(part.id);
     let name = &service.name;
     let (Some(rate), Some(hold)) = (&service.peak_rate, &service.transaction_time) else {
@@ -288,8 +294,8 @@ fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: 
         }
         return None;
     };
-    let rate = facts.take(format!("{name}: requests a second"), rate).0;
-    let hold = facts.take(format!("{name}: a transaction takes"), hold);
+    let rate = facts.input(format!("{name}: requests a second"), rate).0;
+    let hold = facts.input(format!("{name}: a transaction takes"), hold);
     facts.assume(
         "requests arrive as from many independent callers, and transactions take exponentially \
         distributed times",
@@ -304,7 +310,7 @@ fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: 
 }
 
 /// How long a request waits for a connection of its service's own pool.
-fn patience(service: &str, pool: &Pool, facts: &mut Facts) -> Option<Duration> {
+fn patience(service: &str, pool: &Pool, facts: &mut Evidence) -> Option<Duration> {
     let name = format!("{service}: waits for its own pool");
     let driver = pool.driver.as_ref().map_or("", |driver| driver.value.as_str());
     // Drivers whose pools wait until the caller gives up.
@@ -314,7 +320,7 @@ fn patience(service: &str, pool: &Pool, facts: &mut Facts) -> Option<Duration> {
         ));
         return None;
     }
-    Some(facts.or(
+    Some(facts.input_or(
         name,
         pool.pool_timeout.as_ref(),
         Duration::from_secs(30),
@@ -324,7 +330,7 @@ fn patience(service: &str, pool: &Pool, facts: &mut Facts) -> Option<Duration> {
 
 /// Whether a pool uses the connection first that was used last. Behind a pooler this decides how many of its
 /// connections are busy.
-fn last_first(service: &str, pool: &Pool, in_turns: bool, facts: &mut Facts) -> bool {
+fn last_first(service: &str, pool: &Pool, in_turns: bool, facts: &mut Evidence) -> bool {
     let driver = pool.driver.as_ref().map(|driver| driver.value.as_str());
     let last_first = driver == Some("asyncpg");
     if in_turns {
@@ -340,7 +346,7 @@ fn last_first(service: &str, pool: &Pool, in_turns: bool, facts: &mut Facts) -> 
     last_first
 }
 
-fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
+fn between(pooler: &Pooler, facts: &mut Evidence) -> Between {
     let defaults = PgBouncerConfig::default();
     let users = if pooler.dynamic_credentials.is_some() {
         facts.assume(
@@ -349,25 +355,25 @@ fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
         );
         None
     } else {
-        Some(facts.or(
+        Some(facts.input_or(
             "pooler: users",
             pooler.users.as_ref(),
             1,
             "one user logs in through the pooler",
         ))
     };
-    let replicas = facts.or(
+    let replicas = facts.input_or(
         "pooler: replicas",
         pooler.replicas.as_ref(),
         1,
         "one replica of the pooler",
     );
-    let size = |fact: &Option<Fact<u32>>, name: &str, default: u32, facts: &mut Facts| {
+    let size = |fact: &Option<Fact<u32>>, name: &str, default: u32, facts: &mut Evidence| {
         let why = match default {
             0 => format!("{name} is not set, PgBouncer's default"),
             _ => format!("{name} is {default}, PgBouncer's default"),
         };
-        facts.or(format!("pooler: {name}"), fact.as_ref(), default, why)
+        facts.input_or(format!("pooler: {name}"), fact.as_ref(), default, why)
     };
     let default_pool_size = size(
         &pooler.default_pool_size,
@@ -383,14 +389,14 @@ fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
         defaults.max_client_conn,
         facts,
     );
-    let query_wait_timeout = facts.or(
+    let query_wait_timeout = facts.input_or(
         "pooler: query_wait_timeout",
         pooler.query_wait_timeout.as_ref(),
         defaults.query_wait_timeout,
         "query_wait_timeout is 120 s, PgBouncer's default",
     );
     let idle = registry::poolers::SERVER_IDLE_TIMEOUT.of(pooler);
-    let idle = idle.map(|time| facts.take("pooler: server_idle_timeout", &time));
+    let idle = idle.map(|time| facts.input("pooler: server_idle_timeout", &time));
     let words = if idle.is_none() {
         "server_idle_timeout 10 min, "
     } else {
@@ -417,8 +423,8 @@ fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
     }
 }
 
-fn mode(pooler: &Pooler, facts: &mut Facts) -> Mode {
-    let stated = facts.or(
+fn mode(pooler: &Pooler, facts: &mut Evidence) -> Mode {
+    let stated = facts.input_or(
         "pooler: pool_mode",
         pooler.pool_mode.as_ref(),
         "session".to_owned(),
@@ -445,7 +451,7 @@ mod tests {
         let span = Span::new(FileId(0), 0, 1);
         let mut pooler = Pooler::named("pgbouncer", span, Owner::default());
         let idle_of = |pooler: &Pooler| {
-            let mut facts = Facts::new();
+            let mut facts = Evidence::new();
             let idle = between(pooler, &mut facts).config.server_idle_timeout;
             let assumed = facts
                 .assumptions
@@ -464,7 +470,7 @@ mod tests {
         let of = |engine: Option<Engine>| {
             let mut database = Database::named("main", None);
             database.engine = engine.map(|e| Fact::assumed(e, "a test"));
-            reserved(&database, &mut Facts::new())
+            reserved(&database, &mut Evidence::new())
         };
         assert_eq!(of(Some(Engine::MySql)), 0);
         assert_eq!(of(Some(Engine::SqlServer)), 0);

@@ -6,8 +6,8 @@ use cofferdam_policy::Time;
 use super::requests::Why;
 use super::storm::Storm;
 use super::{END, LOAD};
-use crate::erlang::erlang_b;
 use crate::outcome::{Outcome, Role, shown};
+use cofferdam_formulas::erlang::erlang_b;
 
 /// The outcome of a run.
 pub(super) fn tell(storm: &Storm<'_>) -> Outcome {

@@ -15,8 +15,8 @@ use cofferdam_model::workload::{Amount, Completeness, Container, Lifecycle, Work
 use cofferdam_model::{Environment, Fact, Service};
 
 use super::{Case, Prepared, Scenario};
-use crate::facts::{Facts, Need};
 use crate::outcome::shown;
+use cofferdam_formulas::{Evidence, Need};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -105,7 +105,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
 }
 
 fn case(service: &Service, workload: &Workload) -> Result<Case, Vec<Need>> {
-    let mut facts = Facts::new();
+    let mut facts = Evidence::new();
     let setup = setup(service, workload, &mut facts);
     if setup.replicas == 0 {
         facts.needs.push(
@@ -140,14 +140,14 @@ fn case(service: &Service, workload: &Workload) -> Result<Case, Vec<Need>> {
 }
 
 /// The facts of a rollout.
-fn setup(service: &Service, workload: &Workload, facts: &mut Facts) -> Setup {
+fn setup(service: &Service, workload: &Workload, facts: &mut Evidence) -> Setup {
     let rate = facts.need(
         "requests a second, all replicas",
         service.peak_rate.as_ref(),
         Need::of(&registry::services::REQUESTS_PER_SECOND, &service.name)
             .because("it decides how many requests a rollout loses"),
     );
-    let replicas = facts.or(
+    let replicas = facts.input_or(
         "replicas",
         service
             .scale
@@ -159,9 +159,9 @@ fn setup(service: &Service, workload: &Workload, facts: &mut Facts) -> Setup {
         "one replica, Kubernetes' default",
     );
     let main = container(service, workload);
-    let amount = |facts: &mut Facts, name: &str, given: Option<&Fact<Amount>>| {
+    let amount = |facts: &mut Evidence, name: &str, given: Option<&Fact<Amount>>| {
         facts
-            .or(
+            .input_or(
                 name,
                 given.cloned().map(|amount| amount.map(Percentage)).as_ref(),
                 Percentage(QUARTER),
@@ -175,7 +175,7 @@ fn setup(service: &Service, workload: &Workload, facts: &mut Facts) -> Setup {
     let ready = main.and_then(|c| c.readiness.as_ref());
     let pause = main
         .and_then(|c| c.pre_stop_sleep.as_ref())
-        .map_or(Duration::ZERO, |sleep| facts.take("preStop sleeps", sleep));
+        .map_or(Duration::ZERO, |sleep| facts.input("preStop sleeps", sleep));
     Setup {
         name: service.name.clone(),
         replicas,
@@ -184,7 +184,7 @@ fn setup(service: &Service, workload: &Workload, facts: &mut Facts) -> Setup {
         start_up: service
             .start_up_time
             .as_ref()
-            .map(|time| facts.take("a replica can serve after", time)),
+            .map(|time| facts.input("a replica can serve after", time)),
         probed: ready.is_some() || main.is_some_and(|c| c.startup.is_some()),
         readiness: (
             ready
@@ -192,12 +192,12 @@ fn setup(service: &Service, workload: &Workload, facts: &mut Facts) -> Setup {
                 .map_or(Duration::ZERO, |delay| delay.value),
             ready.map_or(Duration::ZERO, |p| {
                 p.period.as_ref().map_or(Duration::from_secs(10), |period| {
-                    facts.take("readiness is checked every", period)
+                    facts.input("readiness is checked every", period)
                 })
             }),
         ),
         pause,
-        grace: facts.or(
+        grace: facts.input_or(
             "killed after",
             workload.grace.as_ref(),
             Duration::from_secs(30),
@@ -207,17 +207,17 @@ fn setup(service: &Service, workload: &Workload, facts: &mut Facts) -> Setup {
         longest: service
             .request_time
             .as_ref()
-            .map(|longest| facts.take("one request takes at most", longest)),
+            .map(|longest| facts.input("one request takes at most", longest)),
         rate: rate.map_or(0.0, |rate| rate.0),
         capacity: service.capacity_per_pod.as_ref().map(|capacity| {
             facts
-                .take("requests a second that a replica can serve", capacity)
+                .input("requests a second that a replica can serve", capacity)
                 .0
         }),
         connections: service
             .connections_per_pod
             .as_ref()
-            .map(|each| facts.take("connections of a replica", each)),
+            .map(|each| facts.input("connections of a replica", each)),
     }
 }
 
@@ -234,7 +234,7 @@ fn container<'a>(service: &Service, workload: &'a Workload) -> Option<&'a Contai
 #[derive(Debug, Clone, Copy)]
 struct Percentage(Amount);
 
-impl crate::facts::Shown for Percentage {
+impl cofferdam_formulas::Shown for Percentage {
     fn shown(&self) -> String {
         match self.0 {
             Amount::Count(count) => count.to_string(),
