@@ -8,6 +8,7 @@ pub use crate::subject::Subject;
 use crate::subject::on_one_line;
 use cofferdam_formulas::Places;
 pub use cofferdam_formulas::{Confidence, Evidence, Location};
+use cofferdam_model::registry::Missing;
 use cofferdam_model::{Absence, Apart, ProjectId, Span};
 use cofferdam_syntax::sorted::{SortedMap, SortedSet};
 use std::borrow::Cow;
@@ -300,9 +301,8 @@ pub struct Unjudged {
     pub environments: Vec<String>,
     /// What could not be judged.
     pub subject: String,
-    /// The missing facts. Each has its name in the overlay and a short reason
-    /// (`services.api.requests_per_second (peak load)`).
-    pub needs: Vec<String>,
+    /// What is missing: facts that people can state, and anything else in a sentence.
+    pub needs: Vec<Missing>,
     /// What could be computed without them.
     pub partial: Option<String>,
 }

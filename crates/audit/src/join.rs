@@ -8,6 +8,7 @@ mod twins;
 
 use crate::finding::{Cause, Confidence, Finding, First, Location, RuleId, Severity, Subject, Unjudged};
 use crate::rules::common::is_production_like;
+use cofferdam_model::registry::Missing;
 use cofferdam_model::units::count;
 use cofferdam_model::{FileId, ProjectId, SourceMap, Span};
 use cofferdam_syntax::hash::{HashMap, HashSet};
@@ -492,7 +493,8 @@ fn name_others(finding: &mut Finding) {
     finding.explanation = format!("{} {sentence}", finding.explanation).trim().to_owned();
 }
 
-type UnjudgedKey = (RuleId, String, Vec<String>, Option<String>);
+/// What makes two of them the same.
+type UnjudgedKey = (RuleId, String, Vec<Missing>, Option<String>);
 
 /// Joins results of "could not judge" with the same reason in several environments.
 pub(crate) fn unjudged(all: Vec<Unjudged>) -> Vec<Unjudged> {

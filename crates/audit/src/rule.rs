@@ -5,6 +5,7 @@ use crate::finding::{Finding, Severity, Unjudged};
 pub use crate::rule_id::RuleId;
 pub use crate::setting::{Setting, Value};
 use cofferdam_model::overlay::RuleSettings;
+use cofferdam_model::registry::Missing;
 use cofferdam_model::workload::ObjectId;
 use cofferdam_model::{Absence, DeploymentId, Environment, Platform, Span};
 use cofferdam_syntax::hash::HashMap;
@@ -185,7 +186,7 @@ impl Verdicts {
     pub fn cannot_judge(
         &mut self,
         subject: impl Into<String>,
-        needs: impl IntoIterator<Item = impl Into<String>>,
+        needs: impl IntoIterator<Item = impl Into<Missing>>,
         partial: Option<String>,
     ) {
         self.unjudged.push(Unjudged {

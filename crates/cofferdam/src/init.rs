@@ -4,7 +4,9 @@ use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::output::{self, Color};
 use cofferdam_audit::{Options, audit, init};
 use cofferdam_model::Platform;
+use cofferdam_model::registry::Need;
 use cofferdam_model::units::count;
+use cofferdam_simulate::rehearse;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,10 +35,9 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     input::name_config(&platform);
     let redactor = platform.redactor();
     let report = audit(&platform, &Options::default());
-    let text = init::template(&platform, &report);
-    let text = redactor.text(&text);
+    let template = init::template(&platform, &report, &of_scenarios(&platform), &redactor);
     if args.print {
-        output::print(&text, false, &[])?;
+        output::print(&template.text, false, &[])?;
         return Ok(ExitCode::SUCCESS);
     }
     let root = root(&args.paths, &platform)?;
@@ -48,8 +49,8 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         ));
     }
     let file = root.join("cofferdam.yaml");
-    create(&file, text.as_bytes()).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
-    let statements = count(init::statements(&platform, &report) as u64, "statement");
+    create(&file, template.text.as_bytes()).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+    let statements = count(template.statements as u64, "statement");
     let told = output::print(
         &format!(
             "wrote {}: {statements} to confirm, each commented out with its reason\n",
@@ -64,6 +65,13 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         output::complain(&line, &redactor);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The facts that rehearsals ask for, in every environment that counts.
+fn of_scenarios(platform: &Platform) -> Vec<Need> {
+    input::environments(platform, false)
+        .flat_map(|environment| rehearse::needs((environment, &platform.overlay)))
+        .collect()
 }
 
 /// Writes a new file. No existing one is overwritten, not even one that is created at this moment, and no half of a file

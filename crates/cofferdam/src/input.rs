@@ -1,9 +1,10 @@
-//! The input of `check`, `simulate` and `init`: paths, standard input, an overlay.
+//! The input of `check`, `simulate`, `init` and `facts`: paths, standard input, an overlay.
 
 use crate::output::{self, Color};
 use cofferdam_audit::RuleSet;
 use cofferdam_audit::report::text;
 use cofferdam_ingest::Input;
+use cofferdam_model::registry::{self, Form, Section};
 use cofferdam_model::units::count;
 use cofferdam_model::{Environment, Platform, UnreadableFile};
 use std::collections::BTreeSet;
@@ -27,6 +28,25 @@ pub(crate) const PATHS_HELP: &str = "Paths: directories and single files, and `-
 its root is their nearest common directory, and only what is below the given paths is read, each file once.\n\
 Config: the cofferdam.yaml at the root is used, otherwise the nearest one above it, up to the directory with .git. Paths in it are \
 relative to its own directory. Paths in a file from elsewhere (--config) are relative to the root.";
+
+/// The facts that `--set` can declare, for the long help of a command.
+pub(crate) fn facts_help() -> String {
+    let mut help = "Facts that --set can declare:".to_owned();
+    // A list has no names in a path.
+    for section in Section::ALL
+        .into_iter()
+        .filter(|section| section.form() != Form::Listed)
+    {
+        let name = match section.form() {
+            Form::Named => ".NAME",
+            _ => "",
+        };
+        let facts = registry::entries(section).iter().filter(|entry| entry.is_fact());
+        let keys: Vec<&str> = facts.map(|entry| entry.key).collect();
+        let _ = write!(help, "\n  {}{name}: {}", section.path(), keys.join(", "));
+    }
+    help
+}
 
 /// The path that stands for standard input.
 const STDIN: &str = "-";

@@ -4,6 +4,7 @@ mod check;
 mod docs;
 mod exit;
 mod explain;
+mod facts;
 mod init;
 mod input;
 mod new_file;
@@ -48,6 +49,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Write a cofferdam.yaml with every assumption that check makes, to confirm.
     Init(init::Args),
+    /// List the facts that people can state, with what is known.
+    Facts(facts::Args),
     /// List the rules.
     Rules(explain::RulesArgs),
     /// Show the page of a rule or a scenario.
@@ -138,6 +141,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args, cli.color, docs),
         Command::Simulate(args) => simulate::run(&args, cli.color, docs),
         Command::Init(args) => init::run(&args, cli.color),
+        Command::Facts(args) => facts::run(&args, cli.color),
         Command::Rules(args) => explain::rules(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions { shell } => {

@@ -19,10 +19,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// Examples, and how paths and facts work.
+fn help() -> String {
+    format!(
+        "Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n  cofferdam simulate . --trace decisions.jsonl            every decision of every policy\n  cofferdam simulate --replay decisions.jsonl             the same decisions again, byte for byte\n  cofferdam simulate base/ overlays/production/           several paths are one platform\n  kustomize build overlays/production | cofferdam simulate - --config cofferdam.yaml\n\n{PATHS_HELP}\n\nIf a fact that decides the outcome is missing, the command asks for it by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run because a fact is missing or a value is too large, 2 bad usage, unreadable input, or nothing to rehearse.\nOf --replay: 0 every decision is the same, 1 one differs, 2 the trace cannot be read."
+    )
+}
+
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = format!("Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n  cofferdam simulate . --trace decisions.jsonl            every decision of every policy\n  cofferdam simulate --replay decisions.jsonl             the same decisions again, byte for byte\n  cofferdam simulate base/ overlays/production/           several paths are one platform\n  kustomize build overlays/production | cofferdam simulate - --config cofferdam.yaml\n\n{PATHS_HELP}\n\nIf a fact that decides the outcome is missing, the command asks for it by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run because a fact is missing or a value is too large, 2 bad usage, unreadable input, or nothing to rehearse.\nOf --replay: 0 every decision is the same, 1 one differs, 2 the trace cannot be read.")
+    after_help = help(),
+    after_long_help = format!("{}\n\n{}", help(), input::facts_help())
 )]
 pub(crate) struct Args {
     /// Directories and files of the platform's configuration; `-` is standard input.

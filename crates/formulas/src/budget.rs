@@ -85,6 +85,7 @@ mod tests {
             target: Some(Fact::declared(Share(target), span)),
             window: days.map(|days| Fact::declared(Duration::from_secs(days * 86_400), span)),
             indicator: None,
+            said: Default::default(),
         }
     }
 

@@ -9,6 +9,7 @@
 use crate::defaults::{Default, MYSQL_RESERVED, POSTGRESQL_RESERVED, RDS_RESERVED, SQL_SERVER_RESERVED};
 use crate::evidence::{Evidence, Need};
 use cofferdam_model::database::{Database, Engine, Pool, PoolTarget, Reached};
+use cofferdam_model::registry::{databases, services};
 use cofferdam_model::units::count;
 use cofferdam_model::{DatabaseId, Environment, Fact, Service, ServiceId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,8 +161,8 @@ impl Wanted {
     pub fn by_name(mut self) -> Self {
         self.shares
             .sort_by(|a, b| (&a.service, a.id).cmp(&(&b.service, b.id)));
-        self.unknown.sort_by(|a, b| a.fact.cmp(&b.fact));
-        self.unknown.dedup_by(|a, b| a.fact == b.fact);
+        self.unknown.sort_by_key(Need::path);
+        self.unknown.dedup_by_key(|need| need.path());
         self
     }
 }
@@ -231,11 +232,10 @@ pub fn wanted<'a>(
             continue;
         }
         if let Some(pooler) = unknown_way(pool, &pooled) {
-            wanted.unknown.push(Need {
-                fact: format!("services.{}.database", service.name),
-                why: format!("whether it connects through {pooler} or to the database itself"),
-                example: pooler.to_owned(),
-            });
+            let why = format!("whether it connects through {pooler} or to the database itself");
+            wanted
+                .unknown
+                .push(Need::of(&services::DATABASE, &service.name).because(why));
             continue;
         }
         used.push(pool);
@@ -251,11 +251,7 @@ pub fn wanted<'a>(
         }
         let scale = &service.scale;
         let Some(most) = scale.max.as_ref().or(scale.current.as_ref()) else {
-            wanted.unknown.push(Need {
-                fact: format!("services.{}.replicas", service.name),
-                why: "with the connections of each it is the number that is wanted".to_owned(),
-                example: "{min: 2, max: 10}".to_owned(),
-            });
+            wanted.unknown.push(Need::of(&services::REPLICAS, &service.name));
             continue;
         };
         let label = format!("at most {}", count(most.value.into(), "replica"));
@@ -301,11 +297,7 @@ fn of_pool(
         return Some((each, 1));
     }
     let Some(size) = &pool.size else {
-        unknown.push(Need {
-            fact: format!("services.{name}.connections_per_pod"),
-            why: "it decides how many connections are wanted".to_owned(),
-            example: "20".to_owned(),
-        });
+        unknown.push(Need::of(&services::CONNECTIONS_PER_POD, name));
         return None;
     };
     let label = format!("{} each", count(size.value.into(), "connection"));
@@ -373,11 +365,9 @@ impl Slots {
 #[must_use]
 pub fn slots(database: &Database, evidence: &mut Evidence) -> Option<Slots> {
     let Some(limit) = &database.max_connections else {
-        evidence.needs.push(Need {
-            fact: format!("databases.{}.max_connections", database.name),
-            why: "it decides how many connections there are".to_owned(),
-            example: "100".to_owned(),
-        });
+        evidence
+            .needs
+            .push(Need::of(&databases::MAX_CONNECTIONS, &database.name));
         return None;
     };
     let limit = evidence.input_as(

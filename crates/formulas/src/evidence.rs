@@ -5,8 +5,8 @@ pub use crate::places::Location;
 use crate::places::Places;
 pub use crate::shown::Shown;
 use cofferdam_model::database::{Reached, only_database};
+pub use cofferdam_model::registry::Need;
 use cofferdam_model::{Fact, Linked, Owner, Source, Span};
-use serde::Serialize;
 
 /// How certain a result is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,35 +39,6 @@ pub struct Input {
     pub value: String,
     /// Its place; `None` for an assumption.
     pub place: Option<Span>,
-}
-
-/// A missing fact that a result needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Need {
-    /// Its name, as in `cofferdam.yaml` and for `--set` (`services.api.requests_per_second`).
-    pub fact: String,
-    /// Why the outcome depends on it.
-    pub why: String,
-    /// An example that shows how the value is written.
-    pub example: String,
-}
-
-impl Need {
-    /// The lines to add to `cofferdam.yaml`.
-    #[must_use]
-    pub fn lines(&self) -> String {
-        let mut lines = String::new();
-        let parts: Vec<&str> = self.fact.split('.').collect();
-        for (depth, part) in parts.iter().enumerate() {
-            if depth > 0 {
-                lines.push('\n');
-            }
-            lines.push_str(&"  ".repeat(depth));
-            lines.push_str(part);
-            lines.push(':');
-        }
-        format!("{lines} {}", self.example)
-    }
 }
 
 /// The sources of a result.
@@ -192,20 +163,15 @@ impl Evidence {
         value
     }
 
-    /// Uses a fact without which there is no result: `fact` is its name in `cofferdam.yaml`, `example` a value
-    /// that shows how it is written, `why` a clause. `None` if it is missing; it is then a need.
+    /// Uses a fact without which there is no result. `None` if it is missing; it is then a need.
     pub fn need<T: Shown + Clone>(
         &mut self,
         name: impl Into<String>,
         given: Option<&Fact<T>>,
-        (fact, example, why): (&str, &str, &str),
+        need: Need,
     ) -> Option<T> {
         let Some(given) = given else {
-            self.needs.push(Need {
-                fact: fact.to_owned(),
-                why: why.to_owned(),
-                example: example.to_owned(),
-            });
+            self.needs.push(need);
             return None;
         };
         Some(self.input(name, given))
@@ -324,19 +290,12 @@ mod tests {
     }
 
     #[test]
-    fn a_need_is_asked_for_with_the_lines_to_add() {
+    fn a_missing_fact_is_a_need_and_no_input() {
         let mut evidence = Evidence::new();
         let given: Option<&Fact<u32>> = None;
-        let ask = (
-            "databases.main.max_connections",
-            "100",
-            "it decides how many are refused",
-        );
-        assert_eq!(evidence.need("slots", given, ask), None);
-        assert_eq!(
-            evidence.needs[0].lines(),
-            "databases:\n  main:\n    max_connections: 100"
-        );
+        let ask = Need::of(&cofferdam_model::registry::databases::MAX_CONNECTIONS, "main");
+        assert_eq!(evidence.need("slots", given, ask.clone()), None);
+        assert_eq!(evidence.needs, [ask]);
         assert!(evidence.inputs.is_empty());
     }
 

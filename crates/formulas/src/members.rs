@@ -8,6 +8,7 @@
 
 use crate::evidence::{Evidence, Need};
 use cofferdam_model::kafka::{Assignor, Consumer, KafkaClient, WorkerSetting};
+use cofferdam_model::registry::topics;
 use cofferdam_model::units::count;
 use cofferdam_model::{Environment, Service};
 
@@ -231,11 +232,7 @@ pub fn partitions(consumer: &Consumer, env: &Environment, evidence: &mut Evidenc
         })
         .collect();
     if let Some(first) = unknown.first() {
-        evidence.needs.push(Need {
-            fact: format!("kafka.topics.{first}.partitions"),
-            why: "it decides how many members can work".to_owned(),
-            example: "12".to_owned(),
-        });
+        evidence.needs.push(Need::of(&topics::PARTITIONS, *first));
         return None;
     }
     let mut topics = Vec::new();

@@ -45,6 +45,7 @@ pub(crate) fn sloth(spec: &Node, span: Span, parts: &mut Parts) {
             )),
             target: target.clone(),
             name: name.clone(),
+            said: Default::default(),
         });
         let alerting = slo.get("alerting");
         let off = alerting

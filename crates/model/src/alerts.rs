@@ -3,6 +3,7 @@
 use crate::owner::Owner;
 use crate::scaling::Selector;
 use crate::source::Fact;
+use crate::stated::Said;
 use crate::units::Share;
 use cofferdam_syntax::Span;
 use std::collections::BTreeMap;
@@ -212,6 +213,8 @@ pub struct Slo {
     pub window: Option<Fact<Duration>>,
     /// `availability`, `latency`, …
     pub indicator: Option<Fact<String>>,
+    /// Facts that only people state.
+    pub said: Said,
 }
 
 /// Something that exports metrics.

@@ -2,6 +2,7 @@
 
 use crate::owner::Owner;
 use crate::source::Fact;
+use crate::stated::Said;
 use crate::units::{Rate, Share};
 use cofferdam_syntax::Span;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct Cell {
     pub region: Option<Fact<String>>,
     /// Its own failover target, if named.
     pub failover_to: Option<Fact<String>>,
+    /// Facts that only people state.
+    pub said: Said,
 }
 
 /// How requests are routed to cells.

@@ -3,6 +3,7 @@
 use crate::owner::{DatabaseId, Owner, WorkloadId};
 use crate::scope::{DeploymentId, Home};
 use crate::source::Fact;
+use crate::stated::Said;
 use crate::units::Bytes;
 use cofferdam_syntax::Span;
 use std::time::Duration;
@@ -85,6 +86,8 @@ pub struct Database {
     /// Other names of it: the address of its resource (`google_sql_database_instance.main`), and the names that
     /// DNS records give it. There may be more.
     pub aliases: Vec<String>,
+    /// Facts that only people state.
+    pub said: Said,
 }
 
 impl Database {
@@ -121,6 +124,7 @@ impl Database {
             backup: Backup::default(),
             hosts: Vec::new(),
             aliases: Vec::new(),
+            said: Default::default(),
         }
     }
 }
@@ -299,6 +303,8 @@ pub struct Pooler {
     pub database: Option<DatabaseId>,
     /// How that database was found.
     pub reached: Reached,
+    /// Facts that only people state.
+    pub said: Said,
 }
 
 impl Pooler {
@@ -326,6 +332,7 @@ impl Pooler {
             server_host: None,
             database: None,
             reached: Reached::default(),
+            said: Said::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::owner::{Owner, TopicId};
 use crate::source::Fact;
+use crate::stated::Said;
 use crate::units::Rate;
 use cofferdam_syntax::Span;
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub struct KafkaCluster {
     pub version: Option<Fact<String>>,
     /// `min.insync.replicas` of topics that set none.
     pub min_insync_replicas: Option<Fact<u32>>,
+    /// Facts that only people state.
+    pub said: Said,
 }
 
 /// A declared topic.
@@ -36,6 +39,8 @@ pub struct Topic {
     pub retention: Option<Fact<Duration>>,
     /// Messages a second at peak.
     pub peak_rate: Option<Fact<Rate>>,
+    /// Facts that only people state.
+    pub said: Said,
 }
 
 /// Client libraries, whose defaults differ.

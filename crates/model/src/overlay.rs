@@ -2,6 +2,7 @@
 //! suppressions. Its statements about parts of the platform are in those parts, as stated facts.
 
 use crate::source::Fact;
+use crate::stated::Said;
 use crate::units::Money;
 use cofferdam_syntax::Span;
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ pub struct Overlay {
     pub open_registries: Vec<Fact<String>>,
     /// Pairs of settings that may differ between environments.
     pub disparity_allowed: Vec<Fact<String>>,
+    /// Facts that only people state.
+    pub said: Said,
 }
 
 impl Overlay {

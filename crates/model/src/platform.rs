@@ -18,6 +18,7 @@ use crate::scope::{DeploymentId, Home, ProjectId, Scope};
 use crate::secrets::{SecretLiteral, SecretStore, SecretUse};
 use crate::settings::{LostClaim, OpenSettings};
 use crate::source::Fact;
+use crate::stated::Said;
 use crate::units::{Bytes, Rate};
 use crate::variable::Variables;
 use crate::workload::{ConfigObject, ContainerDefaults, ObjectId, ServicePort, Workload};
@@ -246,6 +247,8 @@ pub struct Service {
     pub memory_per_message: Option<Fact<Bytes>>,
     /// How its callers behave, if a person declares it.
     pub callers: Callers,
+    /// Facts that only people state.
+    pub said: Said,
 }
 
 impl Service {

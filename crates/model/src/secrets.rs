@@ -2,6 +2,7 @@
 
 use crate::owner::Owner;
 use crate::source::Fact;
+use crate::stated::Said;
 use cofferdam_syntax::Span;
 use std::fmt;
 use std::time::Duration;
@@ -144,4 +145,6 @@ pub struct SecretStore {
     pub overlap: Option<Fact<bool>>,
     /// Whether processes take a new value without a restart.
     pub reload: Option<Fact<bool>>,
+    /// Facts that only people state.
+    pub said: Said,
 }

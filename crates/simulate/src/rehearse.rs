@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::chance::Streams;
 use crate::limits;
 use crate::outcome::{Kind, Outcome, Role, Series};
-use crate::scenarios::{Case, Prepared, Scenario};
+use crate::scenarios::{self, Case, Prepared, Scenario};
 use crate::statistics::{self, Interval};
 use cofferdam_formulas::{Input, Need};
 
@@ -168,6 +168,24 @@ pub fn rehearse(
         });
     }
     rehearsals
+}
+
+/// The facts that the scenarios ask for in an environment, each once. Nothing is run.
+#[must_use]
+pub fn needs((environment, overlay): (&Environment, &Overlay)) -> Vec<Need> {
+    if limits::beyond(environment).is_some() {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for scenario in scenarios::ALL {
+        for need in (scenario.prepare)(environment, overlay).needs {
+            if seen.insert(need.path()) {
+                all.push(need);
+            }
+        }
+    }
+    all
 }
 
 fn sum_up(case: Case, outcomes: Vec<(Outcome, Recording)>, seed: u64) -> Summary {
@@ -329,6 +347,7 @@ pub(crate) fn told(recording: &Recording) -> Vec<(String, String, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use cofferdam_model::registry::kafka;
     use std::time::Duration;
 
     use cofferdam_policy::Random;
@@ -355,11 +374,7 @@ mod tests {
             outcome.series("chart", "a", "s", vec![(Time::ZERO, 1.0)]);
             outcome
         })));
-        prepared.add(Err(vec![Need {
-            fact: "a.b".into(),
-            why: "it matters".into(),
-            example: "1".into(),
-        }]));
+        prepared.add(Err(vec![Need::one(&kafka::BROKERS).because("it matters")]));
         prepared
     }
 
@@ -406,7 +421,7 @@ mod tests {
         assert_eq!(wait.values.len(), 40);
         assert_eq!(summary.figure("lost").unwrap().kind, Kind::Whether);
         assert!(!summary.trace.is_empty());
-        assert_eq!(rehearsals[0].needs[0].fact, "a.b");
+        assert_eq!(rehearsals[0].needs[0].path(), "kafka.brokers");
     }
 
     #[test]

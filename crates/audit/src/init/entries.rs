@@ -1,13 +1,18 @@
 //! The assumptions and missing facts of a check, as statements of the overlay.
 
-use super::entry::{Entry, quoted};
-use super::keys::{KEYS, known};
+use super::entry::Entry;
 use crate::engine::Report;
 use crate::rules::common::{count, is_production_like};
 use cofferdam_model::database::{Database, PoolTarget};
 use cofferdam_model::kafka::Consumer;
+use cofferdam_model::link::bare_name;
+use cofferdam_model::registry::{
+    self, Form, Kind, Missing, Need, Section, cells, databases, kafka, poolers, secrets, services, slos,
+    targets, topics,
+};
 use cofferdam_model::workload::Lifecycle;
 use cofferdam_model::{Environment, Fact, Platform, Service, Source};
+use cofferdam_syntax::edit::yaml_name;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Collects entries; a later entry with the same key is dropped.
@@ -15,78 +20,95 @@ use std::collections::{BTreeMap, BTreeSet};
 struct Entries(BTreeMap<Vec<String>, Entry>);
 
 impl Entries {
-    /// Adds a statement. `taken` is the value that the check assumes without it, if any.
-    fn add(&mut self, path: &[&str], value: Option<String>, taken: Option<&str>) {
-        let Some((_, key, example, what)) = known(path) else {
-            return;
-        };
-        let (value, why) = match (value, taken) {
-            (Some(value), Some(taken)) => (value, format!("{what}; without it: {taken}")),
-            (Some(value), None) => (value, what.to_owned()),
-            (None, Some(need)) => (example.to_owned(), format!("{what}; decides {need}. Example:")),
-            (None, None) => (example.to_owned(), format!("{what}. An example:")),
-        };
-        let mut path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
-        if key.contains('.') {
-            path.pop();
-            path.extend(key.split('.').map(str::to_owned));
+    /// Adds a missing fact: with the value that is taken without it, if there is one, otherwise with an example and with
+    /// what depends on it.
+    fn missing(&mut self, need: &Need) {
+        let fact = need.fact;
+        let what = what(fact);
+        match fact.default {
+            Some((value, why)) => self.add(need, value.to_owned(), format!("{what}; without it: {why}")),
+            None => {
+                // The registry's words are for every reader; those of a rule or a scenario fit its own report.
+                let why = format!(
+                    "{what}; decides {}. Example:",
+                    fact.decides.unwrap_or("the outcome")
+                );
+                self.add(need, fact.example.to_owned(), why);
+            }
         }
+    }
+
+    /// Adds a fact for which this value is taken.
+    fn assumed(&mut self, need: &Need, value: String, taken: &str) {
+        let why = format!("{}; without it: {taken}", what(need.fact));
+        self.add(need, value, why);
+    }
+
+    fn add(&mut self, need: &Need, value: String, why: String) {
+        let Some(path) = path(need) else { return };
+        self.put(path, value, why);
+    }
+
+    fn put(&mut self, path: Vec<String>, value: String, why: String) {
         self.0.entry(path.clone()).or_insert(Entry { path, value, why });
+    }
+
+    /// Those that can be confirmed together: a key has one statement, so one about a whole map stands for those about
+    /// what is in it.
+    fn into_list(self) -> Vec<Entry> {
+        let mut list: Vec<Entry> = Vec::new();
+        for entry in self.0.into_values() {
+            if list.last().is_none_or(|last| !entry.path.starts_with(&last.path)) {
+                list.push(entry);
+            }
+        }
+        list
+    }
+}
+
+/// Where a need is written. Nothing is written for a part whose name is not known, and lists have their own statements.
+fn path(need: &Need) -> Option<Vec<String>> {
+    let section = need.fact.section;
+    let keys = need.fact.key.split('.').map(str::to_owned);
+    let mut path: Vec<String> = section.path().split('.').map(str::to_owned).collect();
+    match section.form() {
+        Form::Named => path.push(need.name.clone()?),
+        Form::Listed => return None,
+        Form::One | Form::Open => {}
+    }
+    path.extend(keys);
+    Some(path)
+}
+
+/// What a fact is, as the beginning of a sentence.
+fn what(fact: &registry::Entry) -> String {
+    let sentence = fact.sentence.trim_end_matches('.');
+    match fact.kind {
+        Kind::Choice(words) => format!("{sentence} ({})", words.join(", ")),
+        _ => sentence.to_owned(),
     }
 }
 
 /// Every statement that would help a check of `platform`, ordered by path.
-pub(super) fn collect(platform: &Platform, report: &Report) -> Vec<Entry> {
+pub(super) fn collect(platform: &Platform, report: &Report, more: &[Need]) -> Vec<Entry> {
     let mut entries = Entries::default();
     let is_platform = |e: &&Environment| platform.scope.project_apart(e.project).is_none();
     let mut environments: Vec<&Environment> = platform.environments.iter().filter(is_platform).collect();
     // The value in production is the better default.
     environments.sort_by_key(|e| !is_production_like(&e.name));
-    for env in environments {
+    for env in &environments {
         of_services(env, &mut entries);
         of_stores(env, &mut entries);
-        of_missing_parts(env, &mut entries);
+        of_missing_database(env, &environments, &mut entries);
+        of_objectives(env, &mut entries);
         of_kafka(env, &mut entries);
         of_the_rest(env, platform, &mut entries);
     }
-    for need in report.unjudged.iter().flat_map(|u| &u.needs) {
-        let (path, reason) = match need.split_once(" (") {
-            Some((path, reason)) => (path, reason.trim_end_matches(')')),
-            None => (need.as_str(), "a rule that could not judge"),
-        };
-        if let Some(path) = parse(path) {
-            entries.add(&path, None, Some(reason));
-        }
+    let of_rules = report.unjudged.iter().flat_map(|unjudged| &unjudged.needs);
+    for need in of_rules.filter_map(Missing::need).chain(more) {
+        entries.missing(need);
     }
-    entries.0.into_values().collect()
-}
-
-/// `services.my.api.pool.size` as section, name and key: names may contain dots, keys are known.
-pub(super) fn parse(text: &str) -> Option<Vec<&str>> {
-    let (section, rest) = match text.strip_prefix("kafka.topics.") {
-        Some(rest) => ("kafka.topics", rest),
-        None => text.split_once('.')?,
-    };
-    if matches!(section, "kafka" | "targets" | "prices") {
-        let path = vec![section, rest];
-        return known(&path).map(|_| path);
-    }
-    let keys = KEYS
-        .iter()
-        .filter(|(s, ..)| *s == section)
-        .map(|(_, key, ..)| *key);
-    // `pool.size` before `size`.
-    let key = keys
-        .filter(|key| {
-            rest.strip_suffix(key)
-                .is_some_and(|r| r.ends_with('.') && r.len() > 1)
-        })
-        .max_by_key(|key| key.len())?;
-    let name = &rest[..rest.len() - key.len() - 1];
-    Some(match section {
-        "kafka.topics" => vec!["kafka", "topics", name, key],
-        _ => vec![section, name, key],
-    })
+    entries.into_list()
 }
 
 /// The value that an assumed fact has, and the reason.
@@ -108,7 +130,7 @@ fn of_services(env: &Environment, entries: &mut Entries) {
             .any(|id| env.workloads[id.0].lifecycle == Lifecycle::Service);
         if runs_on && let Some((value, why)) = assumed(service.scale.max.as_ref()) {
             let value = format!("{{min: {value}, max: {value}}}");
-            entries.add(&["services", &service.name, "replicas"], Some(value), Some(&why));
+            entries.assumed(&Need::of(&services::REPLICAS, &service.name), value, &why);
         }
     }
     for consumer in &env.consumers {
@@ -121,190 +143,177 @@ fn of_services(env: &Environment, entries: &mut Entries) {
             && service.peak_rate.is_none()
             && producer.peak_rate.is_none()
         {
-            let need = Some("how many messages a broker's failover loses");
-            entries.add(&["services", &service.name, "requests_per_second"], None, need);
+            entries.missing(&Need::of(&services::REQUESTS_PER_SECOND, &service.name));
         }
     }
     for pool in env.pools.iter().filter(|p| p.target == PoolTarget::Sql) {
         let Some(service) = env.owner_service(&pool.owner) else {
             continue;
         };
-        let mut add = |key: &str, value: Option<String>, taken: Option<&str>| {
-            entries.add(&["services", &service.name, key], value, taken);
-        };
+        let need = |fact| Need::of(fact, &service.name);
         if service.processes.is_none() {
-            add("processes", Some("1".to_owned()), Some("one process a replica"));
+            entries.missing(&need(&services::PROCESSES));
         }
         if service.connections_per_pod.is_none() {
             match (&pool.size, assumed(pool.size.as_ref())) {
-                (_, Some((value, why))) => add("pool.size", Some(value), Some(&why)),
-                (None, None) => add(
-                    "connections_per_pod",
-                    None,
-                    Some("how many connections are wanted and how many exist"),
-                ),
+                (_, Some((value, why))) => entries.assumed(&need(&services::POOL_SIZE), value, &why),
+                (None, None) => entries.missing(&need(&services::CONNECTIONS_PER_POD)),
                 _ => {}
             }
         }
         if pool.driver.is_none() {
-            add(
-                "driver",
-                None,
-                Some("whether prepared statements break under transaction pooling"),
-            );
+            entries.missing(&need(&services::DRIVER));
         }
         if let Some((value, why)) = assumed(pool.overflow.as_ref()) {
-            add("pool.overflow", Some(value), Some(&why));
+            entries.assumed(&need(&services::POOL_OVERFLOW), value, &why);
         }
     }
 }
 
 fn of_consumer(service: &Service, consumer: &Consumer, entries: &mut Entries) {
-    let mut add = |key: &str, value: Option<String>, taken: Option<&str>| {
-        entries.add(&["services", &service.name, key], value, taken);
-    };
+    let need = |fact| Need::of(fact, &service.name);
     if consumer.consumers_per_process.is_none() {
-        add(
-            "consumers_per_process",
-            Some("1".to_owned()),
-            Some("one consumer a process"),
-        );
+        entries.missing(&need(&services::CONSUMERS_PER_PROCESS));
     }
     if consumer.time_per_record.is_none() {
-        add(
-            "time_per_message",
-            None,
-            Some("whether a batch is done before the poll deadline"),
-        );
+        entries.missing(&need(&services::TIME_PER_MESSAGE));
     }
     if let Some(worker) = consumer.workers.iter().find(|w| w.builds_consumer.is_none()) {
-        // The table has no row for it, so the sentence names the setting.
-        let path = ["services", &service.name, "workers_build_consumers"]
-            .map(str::to_owned)
-            .to_vec();
+        let fact: &registry::Entry = &services::WORKERS_BUILD_CONSUMERS;
+        let (value, taken) = fact.default.unwrap_or((fact.example, "it is not known"));
+        // It names the setting, which the sentence of the registry cannot.
         let why = format!(
-            "whether each of the {} of `{}` builds its own consumer; without it: they share one",
+            "Whether each of the {} of `{}` builds its own consumer; without it: {taken}",
             count(worker.count.value.into(), "worker"),
             worker.name
         );
-        entries.0.entry(path.clone()).or_insert(Entry {
-            path,
-            value: "false".to_owned(),
-            why,
-        });
+        entries.add(&need(&services::WORKERS_BUILD_CONSUMERS), value.to_owned(), why);
     }
 }
 
-/// A database that pools use and no file declares, and missing objectives, in one line each: removing the `#
-/// ` adds the whole statement.
-fn of_missing_parts(env: &Environment, entries: &mut Entries) {
-    let mut add = |path: &[&str], value: String, why: &str| {
-        let path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
-        entries.0.entry(path.clone()).or_insert_with(|| Entry {
-            path,
-            value,
-            why: why.to_owned(),
-        });
-    };
+/// A database that pools use and no file declares, in one line: removing the `# ` adds the whole statement.
+fn of_missing_database(env: &Environment, all: &[&Environment], entries: &mut Entries) {
     let mut sql = env
         .pools
         .iter()
         .filter(|p| p.target == PoolTarget::Sql)
         .peekable();
-    if env.databases.is_empty() && sql.peek().is_some() {
-        // Behind a pooler its own server is the database's host.
-        let host_of = |pool: &'_ cofferdam_model::database::Pool| match pool.pooler {
-            Some(at) => env.poolers[at].server_host.clone(),
-            None => pool.host.clone(),
-        };
-        let host = sql.filter_map(host_of).find(|h| is_host(&h.value));
-        let hosts = host.map_or_else(String::new, |h| format!(", hosts: [\"{}\"]", h.value));
-        let value = format!(
-            "{{engine: postgresql, max_connections: 100, reserved_connections: 3, detection: 8h{hosts}}}"
-        );
-        add(
-            &["databases", "main"],
-            value,
-            "the database that the pools here use and no file declares; decides how many connections are \
-             wanted and how many exist. Example:",
-        );
+    if !env.databases.is_empty() || sql.peek().is_none() {
+        return;
     }
-    let unset: Vec<String> = (env.slos.iter())
+    // Behind a pooler its own server is the database's host.
+    let host_of = |pool: &'_ cofferdam_model::database::Pool| match pool.pooler {
+        Some(at) => env.poolers[at].server_host.clone(),
+        None => pool.host.clone(),
+    };
+    let host = sql.filter_map(host_of).find(|h| is_host(&h.value));
+    let hosts = host.map_or_else(String::new, |h| format!(", hosts: [\"{}\"]", h.value));
+    let (engine, limit) = (&databases::ENGINE_OF, &databases::MAX_CONNECTIONS);
+    let (reserved, detection) = (&databases::RESERVED_CONNECTIONS, &databases::DETECTION);
+    let value = format!(
+        "{{{}: {}, {}: {}, {}: {}, {}: {}{hosts}}}",
+        engine.key,
+        engine.example,
+        limit.key,
+        limit.example,
+        reserved.key,
+        reserved.example,
+        detection.key,
+        detection.example
+    );
+    let why = "The database that the pools here use and no file declares; decides how many connections are wanted \
+        and how many exist. Example:";
+    let path = vec![Section::Databases.key().to_owned(), free_name(all)];
+    entries.put(path, value, why.to_owned());
+}
+
+/// A name that no database has in any environment: a statement about it declares a new one.
+fn free_name(all: &[&Environment]) -> String {
+    let is_taken = |name: &str| {
+        all.iter().any(|env| {
+            let bare = bare_name(&env.name, name);
+            (env.databases.iter()).any(|d| d.name == name || bare_name(&env.name, &d.name) == bare)
+        })
+    };
+    let others = (2..).map(|n| format!("main-{n}"));
+    let mut names = std::iter::once("main".to_owned()).chain(others);
+    names.find(|name| !is_taken(name)).unwrap_or_default()
+}
+
+/// Objectives without a target or a window, and a first one if there is none, in one line.
+fn of_objectives(env: &Environment, entries: &mut Entries) {
+    let (target, window) = (&slos::TARGET, &slos::WINDOW);
+    let value = |fact: &registry::Entry| format!(", {}: {}", fact.key, fact.example);
+    // Items without a name are not allowed.
+    let named = env.slos.iter().filter(|s| !s.name.trim().is_empty());
+    let unset: Vec<String> = named
         .filter(|s| s.target.is_none() || s.window.is_none())
         .map(|s| {
-            let target = if s.target.is_none() { ", target: 99.9%" } else { "" };
-            let window = if s.window.is_none() { ", window: 30d" } else { "" };
-            format!("{{name: {}{target}{window}}}", quoted(&s.name))
+            let target = if s.target.is_none() {
+                value(target)
+            } else {
+                String::new()
+            };
+            let window = if s.window.is_none() {
+                value(window)
+            } else {
+                String::new()
+            };
+            format!("{{name: {}{target}{window}}}", yaml_name(&s.name))
         })
         .collect();
+    let path = vec![Section::Slos.key().to_owned()];
     if !unset.is_empty() {
-        let why = "share of good events and the window over which it counts; decides how fast the error \
+        let why = "Share of good events and the window over which it counts; decides how fast the error \
             budget is used. Example:";
-        add(&["slos"], format!("[{}]", unset.join(", ")), why);
+        entries.put(path, format!("[{}]", unset.join(", ")), why.to_owned());
     } else if env.slos.is_empty() && !env.services.is_empty() {
-        let why = "what the platform promises; decides how fast the error budget is used. Example:";
-        add(
-            &["slos"],
-            "[{name: availability, target: 99.9%, window: 30d}]".to_owned(),
-            why,
-        );
+        let why = "What the platform promises; decides how fast the error budget is used. Example:";
+        let value = format!("[{{name: availability{}{}}}]", value(target), value(window));
+        entries.put(path, value, why.to_owned());
     }
 }
 
 fn is_host(text: &str) -> bool {
-    text.chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+    !text.is_empty() && (text.chars()).all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
 }
 
 fn of_stores(env: &Environment, entries: &mut Entries) {
     for database in &env.databases {
-        let mut add = |key: &str, value: Option<String>, taken: Option<&str>| {
-            entries.add(&["databases", &database.name, key], value, taken);
-        };
-        if let Some((value, why)) = assumed(database.max_connections.as_ref()) {
-            add("max_connections", Some(value), Some(&why));
-        } else if database.max_connections.is_none() {
-            add(
-                "max_connections",
-                None,
-                Some("how many connections are wanted and how many exist"),
-            );
+        let need = |fact| Need::of(fact, &database.name);
+        match assumed(database.max_connections.as_ref()) {
+            // A server accepts at least one.
+            Some((value, why)) if value != "0" => {
+                entries.assumed(&need(&databases::MAX_CONNECTIONS), value, &why);
+            }
+            None if database.max_connections.is_some() => {}
+            _ => entries.missing(&need(&databases::MAX_CONNECTIONS)),
         }
         if database.engine.is_none() {
-            add("engine", None, Some("which defaults apply"));
+            entries.missing(&need(&databases::ENGINE_OF));
         }
         if database.reserved_connections.is_none() {
             let (value, why) = reserved(database);
-            add("reserved_connections", Some(value.to_owned()), Some(why));
+            entries.assumed(&need(&databases::RESERVED_CONNECTIONS), value.to_owned(), why);
         }
         if database.backup.detection.is_none() {
-            add(
-                "detection",
-                None,
-                Some("whether backups still exist when the damage is noticed"),
-            );
+            entries.missing(&need(&databases::DETECTION));
         }
     }
     for pooler in &env.poolers {
-        let mut add = |key: &str, value: Option<String>, taken: Option<&str>| {
-            entries.add(&["poolers", &pooler.name, key], value, taken);
-        };
-        if pooler.users.is_none() && pooler.dynamic_credentials.is_none() {
-            add("users", Some("1".to_owned()), Some("one user"));
-            add(
-                "dynamic_credentials",
-                Some("false".to_owned()),
-                Some("credentials that do not change"),
-            );
+        let need = |fact| Need::of(fact, &pooler.name);
+        if pooler.users.is_none() && poolers::DYNAMIC_CREDENTIALS.of(pooler).is_none() {
+            entries.missing(&need(&poolers::USERS));
+            entries.missing(&need(&poolers::DYNAMIC_CREDENTIALS));
         }
         if pooler.databases.is_none() {
-            add("databases", Some("1".to_owned()), Some("one database"));
+            entries.missing(&need(&poolers::DATABASES));
         }
         if pooler.replicas.is_none() {
-            add("replicas", None, Some("how many connections all replicas open"));
+            entries.missing(&need(&poolers::REPLICAS));
         }
         if pooler.version.is_none() {
-            add("version", None, Some("whether it can keep prepared statements"));
+            entries.missing(&need(&poolers::VERSION));
         }
     }
 }
@@ -322,86 +331,57 @@ fn reserved(database: &Database) -> (&'static str, &'static str) {
     }
 }
 
-/// Keys of a topic, and the reason why each is needed.
-const NEEDED_OF_TOPICS: [(&str, &str); 2] = [
-    ("partitions", "how many members get no partition"),
-    (
-        "replication_factor",
-        "whether the loss of a broker loses messages",
-    ),
-];
-
 fn of_kafka(env: &Environment, entries: &mut Entries) {
     if env.consumers.is_empty() && env.producers.is_empty() && env.topics.is_empty() {
         return;
     }
     let known = |has: fn(&cofferdam_model::kafka::KafkaCluster) -> bool| env.kafka_clusters.iter().any(has);
     if !known(|k| k.brokers.is_some()) {
-        entries.add(
-            &["kafka", "brokers"],
-            None,
-            Some("how many messages pass one leader"),
-        );
+        entries.missing(&Need::one(&kafka::BROKERS));
     }
     if !known(|k| k.replication_lag.is_some()) {
-        entries.add(
-            &["kafka", "replication_lag"],
-            None,
-            Some("how many messages a broker's failover loses"),
-        );
+        entries.missing(&Need::one(&kafka::REPLICATION_LAG));
     }
     if !known(|k| k.version.is_some()) {
-        entries.add(&["kafka", "version"], None, Some("which defaults apply"));
+        entries.missing(&Need::one(&kafka::VERSION));
     }
     for topic in &env.topics {
-        let mut add = |key: &str, need: &str| {
-            entries.add(&["kafka", "topics", &topic.name.value, key], None, Some(need));
-        };
-        let set = [topic.partitions.is_some(), topic.replication_factor.is_some()];
-        for ((key, need), _) in NEEDED_OF_TOPICS.iter().zip(set).filter(|(_, set)| !set) {
-            add(key, need);
+        let name = &topic.name.value;
+        if topic.partitions.is_none() {
+            entries.missing(&Need::of(&topics::PARTITIONS, name));
+        }
+        if topic.replication_factor.is_none() {
+            entries.missing(&Need::of(&topics::REPLICATION_FACTOR, name));
         }
     }
-    let declared: BTreeSet<&str> = env.topics.iter().map(|t| t.name.value.as_str()).collect();
     // If the files list topics, a name that is not on the list is a finding, not a question.
-    for topic in env
-        .consumers
-        .iter()
-        .flat_map(|c| &c.topics)
-        .filter(|_| declared.is_empty())
-    {
+    if !env.topics.is_empty() {
+        return;
+    }
+    for topic in env.consumers.iter().flat_map(|c| &c.topics) {
         let name = topic.value.as_str();
         if name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
         {
-            for (key, need) in NEEDED_OF_TOPICS {
-                entries.add(&["kafka", "topics", name, key], None, Some(need));
-            }
+            entries.missing(&Need::of(&topics::PARTITIONS, name));
+            entries.missing(&Need::of(&topics::REPLICATION_FACTOR, name));
         }
     }
 }
 
 fn of_the_rest(env: &Environment, platform: &Platform, entries: &mut Entries) {
     for cell in &env.cells {
-        let name = cell.name.value.as_str();
+        let name = &cell.name.value;
         if cell.capacity.is_none() && cell.capacity_share.is_none() {
-            entries.add(
-                &["cells", name, "capacity"],
-                None,
-                Some("how much traffic the others get when one is lost"),
-            );
+            entries.missing(&Need::of(&cells::CAPACITY_OF, name));
         }
         if cell.traffic.is_none() && cell.weight.is_none() {
-            entries.add(
-                &["cells", name, "requests_per_second"],
-                None,
-                Some("how much traffic the others get when one is lost"),
-            );
+            entries.missing(&Need::of(&cells::REQUESTS_PER_SECOND, name));
         }
     }
     if !env.alerts.is_empty() && platform.overlay.detection_target.is_none() {
-        entries.add(&["targets", "detection"], Some("60s".to_owned()), Some("60 s"));
+        entries.missing(&Need::one(&targets::DETECTION));
     }
     let known: BTreeSet<&str> = env.secret_stores.iter().map(|s| s.name.as_str()).collect();
     let used: BTreeSet<&str> = env
@@ -409,25 +389,11 @@ fn of_the_rest(env: &Environment, platform: &Platform, entries: &mut Entries) {
         .iter()
         .filter_map(|u| u.passage.source())
         .collect();
-    for name in used.difference(&known) {
-        secret(name, entries);
-    }
-    for store in env.secret_stores.iter().filter(|s| s.rotation.is_none()) {
-        secret(&store.name, entries);
-    }
-}
-
-fn secret(name: &str, entries: &mut Entries) {
-    entries.add(
-        &["secrets", name, "rotation"],
-        None,
-        Some("how long a leaked value works"),
-    );
-    for key in ["overlap", "reload"] {
-        entries.add(
-            &["secrets", name, key],
-            None,
-            Some("whether a rotation stops the service"),
-        );
+    let unknown = used.difference(&known).copied();
+    let unset = env.secret_stores.iter().filter(|s| s.rotation.is_none());
+    for name in unknown.chain(unset.map(|store| store.name.as_str())) {
+        entries.missing(&Need::of(&secrets::ROTATION, name));
+        entries.missing(&Need::of(&secrets::OVERLAP, name));
+        entries.missing(&Need::of(&secrets::RELOAD, name));
     }
 }

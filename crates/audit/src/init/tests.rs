@@ -61,7 +61,8 @@ fn platform(overlay: Option<&str>) -> Platform {
 }
 
 fn template_of(platform: &Platform) -> String {
-    template(platform, &audit(platform, &Options::default()))
+    let report = audit(platform, &Options::default());
+    template(platform, &report, &[], &platform.redactor()).text
 }
 
 /// Removes `# ` from every line that has it.
@@ -92,7 +93,7 @@ fn a_confirmed_statement_is_not_asked_for_again() {
     assert!(text.contains("# "), "{text}");
     let after = platform(Some(&confirmed(&text)));
     let report = audit(&after, &Options::default());
-    let left: Vec<_> = entries::collect(&after, &report)
+    let left: Vec<_> = entries::collect(&after, &report, &[])
         .into_iter()
         .map(|e| e.path)
         .collect();
@@ -118,36 +119,50 @@ fn a_platform_without_anything_gives_a_file_that_loads() {
 }
 
 #[test]
-fn needs_of_rules_become_statements_even_if_the_name_has_dots() {
+fn needs_become_statements_even_if_the_name_has_dots() {
     use crate::finding::Unjudged;
-    let need = |text: &str| Unjudged {
-        rule: crate::RuleId::new("x"),
-        environments: Vec::new(),
-        subject: String::new(),
-        needs: vec![text.to_owned()],
-        partial: None,
-    };
+    use cofferdam_model::registry::{prices, services, slos, topics};
+    let missing = Need::of(&topics::PARTITIONS, "platform.events").because("members");
     let report = Report {
-        unjudged: vec![
-            need("kafka.topics.platform.events.partitions (members)"),
-            need("services.a.b.pool.size"),
-            need("prices.pod_hour (cost)"),
-            need("something.else (that no key states)"),
-        ],
+        unjudged: vec![Unjudged {
+            rule: crate::RuleId::new("x"),
+            environments: Vec::new(),
+            subject: String::new(),
+            needs: vec![missing.into(), "something.else (that no key states)".into()],
+            partial: None,
+        }],
         ..Report::default()
     };
-    let text = template(&Platform::default(), &report);
+    let more = [
+        Need::of(&services::POOL_SIZE, "a.b"),
+        Need::one(&prices::POD_HOUR).because("cost"),
+        // Nothing is written for a part that nobody can name, and nothing for a list.
+        Need::of_any(&services::SERVICE_TIME),
+        Need::of(&slos::WINDOW, "fast"),
+        // One key, one statement.
+        Need::of(&services::REPLICAS_CURRENT, "api"),
+        Need::of(&services::REPLICAS, "api"),
+    ];
+    let platform = Platform::default();
+    let text = template(&platform, &report, &more, &platform.redactor()).text;
     assert!(
         text.contains("kafka:\n  topics:\n    platform.events:\n"),
         "{text}"
     );
     assert!(text.contains("services:\n  a.b:\n    pool:\n"), "{text}");
-    assert!(text.contains("decides members. Example:"), "{text}");
     assert!(
-        text.contains("# prices:\n") || text.contains("prices:\n"),
+        text.contains("decides how many members get no partition. Example:"),
         "{text}"
     );
-    assert!(!text.contains("something"), "{text}");
+    assert!(
+        text.contains("\nprices:\n") && text.contains("#   pod_hour: 0.05\n"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("something") && !text.contains("NAME") && !text.contains("slos"),
+        "{text}"
+    );
+    assert_eq!(text.matches("replicas:").count(), 1, "{text}");
 }
 
 #[test]
@@ -185,7 +200,7 @@ fn the_database_behind_a_pooler_is_asked_for_by_its_own_host() {
     });
     let platform = cofferdam_ingest::read_files(files);
     let report = audit(&platform, &Options::default());
-    let entries = entries::collect(&platform, &report);
+    let entries = entries::collect(&platform, &report, &[]);
     let database = entries.iter().find(|entry| entry.path == ["databases", "main"]);
     let value = database.map(|entry| entry.value.as_str()).unwrap_or_default();
     assert!(value.contains("hosts: [\"db.internal\"]"), "{value}");

@@ -362,7 +362,7 @@ fn what_could_not_be_judged_is_joined_over_environments_and_sorted() {
         rule: RuleId::new(rule),
         environments: vec![name.to_owned()],
         subject: subject.to_owned(),
-        needs: vec!["a limit".to_owned()],
+        needs: vec!["a limit".into()],
         partial: None,
     };
     let joined = unjudged(vec![

@@ -126,7 +126,7 @@ struct JsonUnjudged<'a> {
     rule: &'a str,
     environments: &'a [String],
     subject: &'a str,
-    needs: &'a [String],
+    needs: Vec<String>,
     partial: Option<&'a str>,
 }
 
@@ -328,7 +328,7 @@ fn unjudged(one: &Unjudged) -> JsonUnjudged<'_> {
         rule: &one.rule,
         environments: &one.environments,
         subject: &one.subject,
-        needs: &one.needs,
+        needs: one.needs.iter().map(ToString::to_string).collect(),
         partial: one.partial.as_deref(),
     }
 }

@@ -4,6 +4,7 @@
 //! value, so callers that print a report write it through [`cofferdam_model::redact::Redacted`].
 
 mod deployed;
+pub mod facts;
 pub mod json;
 mod names;
 mod reporter;

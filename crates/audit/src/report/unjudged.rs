@@ -2,7 +2,7 @@
 
 use super::style::{Style, wrap};
 use crate::finding::Unjudged;
-use crate::init;
+use cofferdam_model::registry::{Missing, quoted};
 use cofferdam_model::units::singular;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -38,7 +38,8 @@ fn in_words(subject: &str, need: &str) -> String {
 
 fn in_full(one: &Unjudged) -> String {
     let partial = one.partial.as_ref().map_or(String::new(), |p| format!(" ({p})"));
-    let words = in_words(&one.subject, &one.needs.join(" and "));
+    let needs: Vec<String> = one.needs.iter().map(ToString::to_string).collect();
+    let words = in_words(&one.subject, &needs.join(" and "));
     format!("{}: {words}{partial}", one.rule)
 }
 
@@ -51,21 +52,22 @@ struct Wanted<'a> {
     words: BTreeSet<&'a str>,
 }
 
-/// A need without the name of the thing: a section and a key, or the whole text.
-type Wish<'a> = (Option<(&'a str, bool)>, &'a str);
+/// A need without the name of the thing: a section, whether it has names, and a key; or the whole text.
+type Wish<'a> = (Option<(&'static str, bool)>, &'a str);
 
 pub(super) fn reasons(all: &[Unjudged]) -> Vec<String> {
     let mut wanted: BTreeMap<Wish<'_>, Wanted<'_>> = BTreeMap::new();
     for one in all {
-        for text in &one.needs {
-            match init::need(text) {
-                Some(need) => {
-                    let wish = (Some((need.section, need.name.is_some())), need.key);
+        for missing in &one.needs {
+            match missing {
+                Missing::Fact(need) => {
+                    let section = need.fact.section.path();
+                    let wish = (Some((section, need.name.is_some())), need.fact.key);
                     let wanted = wanted.entry(wish).or_default();
-                    wanted.things.insert(need.name.unwrap_or(need.section));
-                    wanted.words.extend(need.reason);
+                    wanted.things.insert(need.name.as_deref().unwrap_or(section));
+                    wanted.words.extend(need.why.as_deref());
                 }
-                None => {
+                Missing::Sentence(text) => {
                     let wanted = wanted.entry((None, text)).or_default();
                     wanted.things.insert(&one.subject);
                 }
@@ -102,8 +104,9 @@ fn reason((place, key): Wish<'_>, wanted: &Wanted<'_>) -> String {
     match wanted.things.len() {
         1 => {
             format!(
-                "1 {}: {words} not declared ({section}.{first}.{key})",
-                singular(things)
+                "1 {}: {words} not declared ({section}.{}.{key})",
+                singular(things),
+                quoted(first)
             )
         }
         n => format!("{n} {things}: {words} not declared ({section}.NAME.{key})"),

@@ -302,6 +302,7 @@ mod tests {
                     target: Some(fact(Share(0.9995), 10)),
                     window: Some(fact(Duration::from_secs(30 * 86_400), 11)),
                     indicator: None,
+                    said: Default::default(),
                 }],
                 ..Parts::default()
             },

@@ -7,6 +7,7 @@ use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::climb::climb;
 use cofferdam_formulas::detection;
 use cofferdam_model::alerts::Alert;
+use cofferdam_model::registry::{self, Need};
 use cofferdam_model::scaling::Autoscaler;
 use cofferdam_model::units::{show_duration, show_number};
 use cofferdam_model::workload::Amount;
@@ -108,7 +109,7 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
     if price.is_none() {
         out.cannot_judge(
             format!("autoscaler {}", autoscaler.name),
-            ["prices.pod_hour (cost at the maximum)"],
+            [Need::one(&registry::prices::POD_HOUR).because("cost at the maximum")],
             Some(format!(
                 "{most} replicas after {}",
                 show_duration(Duration::from_secs(full))

@@ -2,11 +2,18 @@
 
 use crate::finding::{Severity, Subject};
 use cofferdam_model::kafka::Consumer;
+use cofferdam_model::registry::{Entry, Need};
 use cofferdam_model::scaling::Autoscaler;
 use cofferdam_model::secrets::SecretUse;
 pub(crate) use cofferdam_model::units::count;
 use cofferdam_model::{ByHome, Environment, Fact, Owner, Service};
 use std::collections::BTreeMap;
+
+/// A fact about the service of a part, whose name may not be known.
+pub(crate) fn need(env: &Environment, owner: &Owner, fact: &'static Entry) -> Need {
+    let service = env.owner_service(owner);
+    Need::of_one(fact, service.map(|service| service.name.as_str()))
+}
 
 /// Whether an outage in an environment with this name counts as an outage. This is so for all environments,
 /// including those without a known name, except those whose name shows that they are for testing.

@@ -7,6 +7,7 @@ use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::connections::{self, Begins, Fits, Slots, Wanted};
 use cofferdam_model::DatabaseId;
 use cofferdam_model::database::{Database, Engine};
+use cofferdam_model::registry::Need;
 use cofferdam_model::units::show_number;
 use std::borrow::Cow;
 
@@ -79,7 +80,7 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     let mut slot_evidence = Evidence::new();
     let Some(slots) = connections::slots(database, &mut slot_evidence) else {
         let partial = (!total.shares.is_empty()).then(|| wanted_words(&total));
-        let needs = slot_evidence.needs.into_iter().map(|need| need.fact);
+        let needs = slot_evidence.needs.into_iter();
         out.cannot_judge(subject, needs, partial);
         return;
     };
@@ -243,7 +244,12 @@ impl Shortage<'_> {
         if !self.total.unknown.is_empty() {
             explanation.push_str(&format!(
                 " Not counted, because it is not known: {}.",
-                demand::missing(self.total).join(", ")
+                self.total
+                    .unknown
+                    .iter()
+                    .map(Need::path)
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ));
         }
         explanation

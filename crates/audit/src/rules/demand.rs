@@ -6,6 +6,7 @@ use crate::finding::Evidence;
 use cofferdam_formulas::connections::{self, Begins, Share, Wanted};
 use cofferdam_formulas::pooler;
 use cofferdam_model::database::{Engine, Pool, PoolTarget};
+use cofferdam_model::registry::Missing;
 use cofferdam_model::units::show_number;
 use cofferdam_model::{DatabaseId, Environment};
 use std::collections::BTreeSet;
@@ -81,8 +82,8 @@ fn host(pool: &Pool) -> Option<&str> {
 }
 
 /// The facts that are missing, by their names in `cofferdam.yaml`.
-pub(crate) fn missing(wanted: &Wanted) -> Vec<String> {
-    wanted.unknown.iter().map(|need| need.fact.clone()).collect()
+pub(crate) fn missing(wanted: &Wanted) -> Vec<Missing> {
+    wanted.unknown.iter().cloned().map(Missing::from).collect()
 }
 
 /// The sum in words: `50 collector × 20 + 50 processor × 20`.

@@ -3,6 +3,7 @@
 use crate::finding::{Evidence, Finding, Severity, Subject};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::cells::Cell;
+use cofferdam_model::registry::{self, Need};
 use cofferdam_model::units::{show_number, show_number_down, show_number_up};
 use cofferdam_model::{Fact, Share};
 use std::borrow::Cow;
@@ -46,7 +47,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                     .sum();
                 let needs = cells
                     .iter()
-                    .map(|c| format!("cells.{}.requests_per_second", c.name.value));
+                    .map(|c| Need::of(&registry::cells::REQUESTS_PER_SECOND, &c.name.value));
                 let partial = format!(
                     "without {} the load must stay below {}/s",
                     lost.name.value,
@@ -56,7 +57,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             }
         }
         _ => {
-            let needs = cells.iter().map(|c| format!("cells.{}.capacity", c.name.value));
+            let needs = cells
+                .iter()
+                .map(|c| Need::of(&registry::cells::CAPACITY_OF, &c.name.value));
             out.cannot_judge("loss of a cell", needs, None);
         }
     }
@@ -186,9 +189,13 @@ fn with_shares(shares: &[(f64, &Cell)], load: Option<f64>, out: &mut Verdicts) {
         }
         evidence
             .assume("the percentages are both the traffic of each cell and its part of the total capacity");
-        let needs = shares
-            .iter()
-            .map(|(_, c)| format!("cells.{}.capacity and .requests_per_second", c.name.value));
+        let needs = shares.iter().flat_map(|(_, c)| {
+            let facts: [&'static registry::Entry; 2] = [
+                &registry::cells::CAPACITY_OF,
+                &registry::cells::REQUESTS_PER_SECOND,
+            ];
+            facts.map(|fact| Need::of(fact, &c.name.value))
+        });
         if load.is_none() {
             let partial = format!(
                 "without {} the load must stay below {} % of the total capacity",
@@ -256,6 +263,7 @@ pub(crate) mod tests {
             traffic: rates.map(|(traffic, _)| fact(Rate(traffic), n + 3)),
             region: None,
             failover_to: None,
+            said: Default::default(),
         }
     }
 

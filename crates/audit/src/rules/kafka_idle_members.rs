@@ -6,6 +6,7 @@ use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::members;
 use cofferdam_model::Service;
 use cofferdam_model::kafka::Consumer;
+use cofferdam_model::registry::{self, Missing, Need};
 use std::borrow::Cow;
 
 /// The rule.
@@ -34,8 +35,8 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let Some(of_topics) = members::partitions(consumer, cx.env, &mut evidence) else {
         if !consumer.topics.is_empty() || consumer.group.is_some() {
             let need = match evidence.needs.into_iter().next() {
-                Some(need) => need.fact,
-                None => "the topic that it reads, under `kafka.topics` with its partitions".to_owned(),
+                Some(need) => Missing::from(need),
+                None => Missing::from("the topic that it reads, under `kafka.topics` with its partitions"),
             };
             out.cannot_judge(name, [need], None);
         }
@@ -48,7 +49,11 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let per_replica = members::per_replica(consumer, service, &mut evidence);
     let scales = common::replicas(service);
     let Some((_, most)) = scales.iter().max_by_key(|(_, f)| f.value) else {
-        out.cannot_judge(name, [format!("services.{}.replicas", service.name)], None);
+        out.cannot_judge(
+            name,
+            [Need::of(&registry::services::REPLICAS, &service.name)],
+            None,
+        );
         return;
     };
     let idle = |replicas: u32, each: u32| (replicas.saturating_mul(each)).saturating_sub(partitions);

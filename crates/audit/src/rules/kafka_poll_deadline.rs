@@ -4,6 +4,7 @@ use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::kafka::{Consumer, KafkaClient};
+use cofferdam_model::registry;
 use cofferdam_model::units::{show_duration, show_duration_up};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -38,13 +39,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             "max.poll.interval.ms is 300 s, the default",
         );
         let Some(per_record) = &consumer.time_per_record else {
-            let service = cx.env.owner_name(&consumer.owner);
+            let need = common::need(cx.env, &consumer.owner, &registry::services::TIME_PER_MESSAGE);
             let allowed = deadline.as_secs_f64() * 1e3 / f64::from(records.max(1));
             out.cannot_judge(
                 name,
-                [format!(
-                    "services.{service}.time_per_message (time to process one message)"
-                )],
+                [need.because("time to process one message")],
                 Some(format!(
                     "{} in {} {} {allowed:.0} ms each",
                     common::count(records.into(), "message"),

@@ -1,10 +1,10 @@
 //! A producer that does not wait for the replicas loses messages that only the failed leader had.
 
-use super::common;
-use super::common::count;
+use super::common::{self, count};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_model::kafka::{Acks, KafkaClient, Producer, ProducerRole};
+use cofferdam_model::registry::{self, Need};
 use cofferdam_model::units::{amount, show_number};
 use cofferdam_model::{Environment, Linked, Rate};
 use std::borrow::Cow;
@@ -223,10 +223,12 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
     } else {
         let mut needs = Vec::new();
         if rate.is_none() {
-            needs.push(format!("services.{name}.requests_per_second (messages at peak)"));
+            let need = common::need(env, &producer.owner, &registry::services::REQUESTS_PER_SECOND);
+            needs.push(need.because("messages at peak"));
         }
         if lag.is_none() {
-            needs.push("kafka.replication_lag (how far followers are behind)".to_owned());
+            let need = Need::one(&registry::kafka::REPLICATION_LAG);
+            needs.push(need.because("how far followers are behind"));
         }
         out.cannot_judge(
             format!("producer of {name}"),
@@ -364,7 +366,11 @@ mod tests {
         env.kafka_clusters.clear();
         let verdicts = testing::verdicts(&RULE, &env);
         assert!(verdicts.findings[0].figures.is_empty());
-        assert!(verdicts.unjudged[0].needs[0].contains("replication_lag"));
+        assert!(
+            verdicts.unjudged[0].needs[0]
+                .to_string()
+                .contains("replication_lag")
+        );
     }
 
     #[test]

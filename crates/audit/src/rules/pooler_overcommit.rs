@@ -7,6 +7,7 @@ use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
 use cofferdam_formulas::connections;
 use cofferdam_formulas::pooler::{self, Limits};
 use cofferdam_model::database::Pooler;
+use cofferdam_model::registry::{self, Need};
 use cofferdam_model::units::show_number;
 use std::borrow::Cow;
 
@@ -70,7 +71,7 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
             Some(database) if database.max_connections.is_none() && database.stated_limits.is_empty() => {
                 out.cannot_judge(
                     subject,
-                    [format!("databases.{}.max_connections", database.name)],
+                    [Need::of(&registry::databases::MAX_CONNECTIONS, &database.name)],
                     partial,
                 );
             }

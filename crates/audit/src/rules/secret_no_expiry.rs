@@ -88,6 +88,7 @@ mod tests {
             rotation: Some(fact(Duration::from_secs(86_400), 31)),
             overlap: None,
             reload: None,
+            said: Default::default(),
         });
         assert!(testing::all(&RULE, &e).is_empty());
     }

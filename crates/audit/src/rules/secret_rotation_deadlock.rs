@@ -104,6 +104,7 @@ mod tests {
             rotation: None,
             overlap: overlap.map(|o| fact(o, 31)),
             reload: None,
+            said: Default::default(),
         }
     }
 

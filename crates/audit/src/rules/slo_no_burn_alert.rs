@@ -124,6 +124,7 @@ mod tests {
                     target: Some(fact(Share(0.9995), 2)),
                     window: Some(fact(Duration::from_secs(days * 86_400), 3)),
                     indicator: None,
+                    said: Default::default(),
                 }],
                 ..Parts::default()
             },

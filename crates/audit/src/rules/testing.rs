@@ -104,6 +104,7 @@ pub(crate) fn env_with_consumer(
                 min_insync_replicas: None,
                 retention: None,
                 peak_rate: None,
+                said: Default::default(),
             }],
             consumers: vec![consumer],
             ..Parts::default()

@@ -11,6 +11,7 @@ mod checkers;
 mod claimed;
 mod claims;
 mod fingerprints;
+mod generated;
 mod joined;
 mod judged;
 mod overlay;

@@ -29,7 +29,15 @@ fn stderr(output: &Output) -> String {
 
 #[test]
 fn every_subcommand_has_help_with_an_example() {
-    for subcommand in ["check", "simulate", "init", "rules", "explain", "completions"] {
+    for subcommand in [
+        "check",
+        "simulate",
+        "init",
+        "facts",
+        "rules",
+        "explain",
+        "completions",
+    ] {
         let output = run(&[subcommand, "--help"]);
         assert!(output.status.success());
         assert!(

@@ -388,7 +388,7 @@ fn an_overlay_that_cannot_be_read_stops_everything() {
         ("docs", "--config docs: it is a directory"),
         ("docs/guide.md/x", "a part of the path is not a directory"),
     ] {
-        for command in ["check", "simulate", "init"] {
+        for command in ["check", "simulate", "init", "facts"] {
             let output = run(root, &[command, "services", "--config", config]);
             assert_eq!(output.status.code(), Some(2), "{command} {config}");
             assert!(stderr(&output).contains(wanted), "{}", stderr(&output));
@@ -444,7 +444,7 @@ fn nothing_to_check_is_an_error_and_never_looks_like_a_pass() {
     let root = directory.path();
     std::fs::create_dir(root.join("empty")).unwrap();
     for path in ["docs", "docs/guide.md", "empty"] {
-        for command in ["check", "simulate", "init"] {
+        for command in ["check", "simulate", "init", "facts"] {
             let output = run(root, &[command, path]);
             assert_eq!(output.status.code(), Some(2), "{command} {path}");
             let told = stderr(&output);
@@ -631,7 +631,7 @@ fn init_writes_to_the_root_of_the_given_paths() {
 
 #[test]
 fn help_explains_paths_and_the_overlay() {
-    for command in ["check", "simulate", "init"] {
+    for command in ["check", "simulate", "init", "facts"] {
         let output = cofferdam().args([command, "--help"]).output().unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
         for wanted in [

@@ -136,7 +136,7 @@ fn a_statement_on_the_command_line_is_refused_in_its_own_words() {
     let (_, error) = run(&["simulate", &example, "--set", "nonsense"]);
     assert_eq!(
         error,
-        "error: `nonsense` is not a statement; write FACT=VALUE, as in services.api.requests_per_second=7000\n"
+        "error: `nonsense` is not a statement; write FACT=VALUE, as in services.api.requests_per_second=7000 (`cofferdam facts PATH --missing` lists the facts)\n"
     );
 }
 

@@ -180,7 +180,7 @@ fn a_pool_whose_address_is_not_known_may_go_through_the_pooler() {
     env.poolers.push(pooler);
     let wanted = of(&env);
     assert!(wanted.shares.is_empty());
-    assert_eq!(wanted.unknown[0].fact, "services.a.database");
+    assert_eq!(wanted.unknown[0].path(), "services.a.database");
 }
 
 fn shares() -> impl Strategy<Value = Wanted> {

@@ -142,6 +142,7 @@ fn cell(name: &str, span: Span, item: &Node) -> Written {
             traffic: field(item, aliases::TRAFFIC).and_then(|(_, n)| fields::rate_of(n)),
             region: text(item, aliases::REGION),
             failover_to: text(item, aliases::FAILOVER_TO),
+            said: Default::default(),
         },
         weight,
     }

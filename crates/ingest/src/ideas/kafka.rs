@@ -85,6 +85,7 @@ fn topic(name: Fact<String>, item: &Node, section: &Section<'_>, parts: &mut Par
         min_insync_replicas: min_isr,
         retention,
         peak_rate,
+        said: Default::default(),
     };
     match parts.topics.iter_mut().find(|t| t.name.value == found.name.value) {
         None => parts.topics.push(found),

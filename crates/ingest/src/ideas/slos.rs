@@ -110,6 +110,7 @@ fn one((name, span, item): (&str, Span, &Node), section: &Section<'_>, parts: &m
         target: Some(target),
         window,
         indicator,
+        said: Default::default(),
     };
     match parts
         .slos

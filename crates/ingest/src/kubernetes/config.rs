@@ -215,6 +215,7 @@ fn store(object: &Object<'_>, name: &str, rotation: Option<Fact<std::time::Durat
         rotation,
         overlap: None,
         reload: None,
+        said: Default::default(),
     });
 }
 

@@ -91,6 +91,7 @@ fn topic(object: &Object<'_>, parts: &mut Parts) {
         // A negative retention means without end.
         retention: config("retention.ms").and_then(|n| n.fact(units::millis)),
         peak_rate: None,
+        said: Default::default(),
     });
 }
 

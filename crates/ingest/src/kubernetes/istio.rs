@@ -181,6 +181,7 @@ fn cell(route: &Node, parts: &mut Parts) {
             traffic: None,
             region: None,
             failover_to: None,
+            said: Default::default(),
         });
     }
 }

@@ -173,6 +173,7 @@ fn pyrra(object: &Object<'_>, parts: &mut Parts) {
                 key.span,
             )
         }),
+        said: Default::default(),
     });
 }
 
@@ -197,6 +198,7 @@ fn open_slo(object: &Object<'_>, parts: &mut Parts) {
                 object.span,
                 "the objective's name shows it",
             )),
+            said: Default::default(),
         });
     }
 }

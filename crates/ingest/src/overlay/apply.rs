@@ -1,18 +1,17 @@
 //! Adds the statements of the overlay to the parts of an environment, before they are linked.
 
+use super::OverlayDocument;
 use super::index::Index;
 use super::names::{self, Unmatched};
 use super::placed::Placed;
-use super::sections::{
-    CellEntry, DatabaseEntry, KafkaEntry, Named, PoolerEntry, SecretEntry, ServiceEntry, SloEntry,
-};
-use super::{OverlayDocument, sections::Sections};
+use super::sections::{Named, Sections};
 use cofferdam_model::alerts::Slo;
 use cofferdam_model::calls::{Call, CallSite, CallTarget};
 use cofferdam_model::cells::Cell;
 use cofferdam_model::database::{Database, Pool, PoolTarget};
 use cofferdam_model::kafka::{Consumer, KafkaCluster, Topic};
 use cofferdam_model::link::bare_name;
+use cofferdam_model::registry::{self, Part, Said, Section, Slot};
 use cofferdam_model::secrets::SecretStore;
 use cofferdam_model::{Environment, Fact, Owner, Service, Source};
 use cofferdam_syntax::hash::HashMap;
@@ -27,27 +26,28 @@ impl OverlayDocument {
         let mut unmatched = Unmatched::default();
         let said: &Sections = self.sections(environment);
         let mut known = Index::of(&env.name, env.databases.iter().map(|d| d.name.as_str()));
-        for database in said.databases.iter().filter(|d| d.has_values) {
+        for database in said.stated(Section::Databases) {
             set_database(database, env, &mut known, placed);
         }
-        for pooler in said.poolers.iter().filter(|p| p.has_values) {
+        for pooler in said.stated(Section::Poolers) {
             set_pooler(pooler, env, &mut unmatched);
         }
-        if let Some(kafka) = said.kafka.as_ref().filter(|k| k.has_values) {
-            set_kafka(kafka, env, placed);
+        for kafka in said.stated(Section::Kafka) {
+            set_kafka(kafka, env);
+            set_topics(said, env, placed);
         }
         let mut known = Index::of(&env.name, env.cells.iter().map(|c| c.name.value.as_str()));
-        for cell in said.cells.iter().filter(|c| c.has_values) {
+        for cell in said.stated(Section::Cells) {
             set_cell(cell, env, &mut known, placed);
         }
         let mut known = Index::of(&env.name, env.slos.iter().map(|s| s.name.as_str()));
-        for slo in &said.slos {
+        for slo in said.stated(Section::Slos) {
             set_slo(slo, env, &mut known, placed);
         }
-        for secret in said.secrets.iter().filter(|s| s.has_values) {
+        for secret in said.stated(Section::Secrets) {
             set_secret(secret, env, &mut unmatched);
         }
-        for service in said.services.iter().filter(|s| s.has_values) {
+        for service in said.stated(Section::Services) {
             set_service(service, env, &mut unmatched);
         }
         unmatched
@@ -57,8 +57,8 @@ impl OverlayDocument {
     pub fn check_names(&self, environment: &str, env: &Environment) -> Unmatched {
         let mut unmatched = Unmatched::default();
         let said = self.sections(environment);
-        if let Some(kafka) = &said.kafka {
-            look_for_topics(kafka, env, &mut unmatched);
+        if !said.of(Section::Kafka).is_empty() {
+            look_for_topics(said, env, &mut unmatched);
         }
         // Most platforms state nothing that has to be looked for.
         let shown = LazyCell::new(|| names::shown(env, self.file));
@@ -69,17 +69,19 @@ impl OverlayDocument {
             let found = stands_alone || id.is_some_and(|id| shown.contains(&id));
             unmatched.look(("service", name, span), found, known());
         };
-        for service in said.services.iter().filter(|s| s.has_values) {
+        for service in said.stated(Section::Services) {
             // A service whose code is stated needs no file that describes it.
-            look(&service.name, service.span, !service.entry.code.is_empty());
+            let has_code = !service.names(&registry::services::CODE).is_empty();
+            look(&service.name, service.span, has_code);
         }
-        let databases = said.databases.iter().flat_map(|d| &d.entry.used_by);
-        let slos = said.slos.iter().filter_map(|s| s.entry.service.as_ref());
+        let databases = (said.of(Section::Databases).iter())
+            .flat_map(|database| database.names(&registry::databases::USED_BY).iter().cloned());
+        let slos = (said.of(Section::Slos).iter()).filter_map(|slo| slo.text(&registry::slos::SERVICE));
         let calls = env
             .calls
             .iter()
             .filter(|c| c.target == CallTarget::Service && c.what.starts_with(DEPENDS_ON))
-            .filter_map(|c| c.target_name.as_ref());
+            .filter_map(|c| c.target_name.clone());
         for name in databases.chain(slos).chain(calls) {
             if let Some(span) = name.span() {
                 look(&name.value, span, false);
@@ -92,10 +94,10 @@ impl OverlayDocument {
 /// The text in a report of a call that is only stated.
 const DEPENDS_ON: &str = "depends on ";
 
-/// Replaces the known value if one is stated.
-fn set<T: Clone>(into: &mut Option<Fact<T>>, stated: &Option<Fact<T>>) {
-    if stated.is_some() {
-        into.clone_from(stated);
+/// Sets every statement that the part keeps itself.
+fn state(part: &mut impl Part, said: &Named) {
+    for stated in &said.statements {
+        part.state(stated.entry, &stated.value);
     }
 }
 
@@ -113,62 +115,43 @@ fn find<T>(items: &[T], environment: &str, name: &str, of: impl Fn(&T) -> &str) 
     })
 }
 
-fn set_service(said: &Named<ServiceEntry>, env: &mut Environment, unmatched: &mut Unmatched) {
-    let (entry, span) = (&said.entry, said.span);
+fn set_service(said: &Named, env: &mut Environment, unmatched: &mut Unmatched) {
     let owner = || Owner::named(said.name.clone());
-    env.services.push(Service {
+    let mut service = Service {
         name: said.name.clone(),
-        scale: entry.scale.clone(),
-        directories: entry.code.clone(),
-        processes: entry.processes.clone(),
-        peak_rate: entry.rate.clone(),
-        priority: entry.priority.clone(),
-        connections_per_pod: entry.connections.clone(),
-        start_up_time: entry.start_up_time.clone(),
-        request_time: entry.request_time.clone(),
-        service_time: entry.service_time.clone(),
-        transaction_time: entry.transaction_time.clone(),
-        capacity_per_pod: entry.capacity_per_pod.clone(),
-        cpu_per_request: entry.cpu_per_request.clone(),
-        memory_per_message: entry.memory_per_message.clone(),
-        callers: entry.callers.clone(),
         ..Service::default()
-    });
-    if entry.consumers_per_process.is_some()
-        || entry.workers_build_consumers.is_some()
-        || entry.time_per_message.is_some()
-    {
-        let mut consumer = Consumer::at(span, owner());
-        consumer
-            .consumers_per_process
-            .clone_from(&entry.consumers_per_process);
-        consumer
-            .workers_build_consumers
-            .clone_from(&entry.workers_build_consumers);
-        consumer.time_per_record.clone_from(&entry.time_per_message);
-        env.consumers.push(consumer);
-    }
-    if entry.pool.is_some()
-        || entry.driver.is_some()
-        || entry.database.is_some()
-        || entry.connections.is_some()
-    {
-        let at = entry.pool.as_ref().map_or(span, |p| p.span);
-        let mut pool = Pool::at(at, owner(), PoolTarget::Sql);
-        if let Some(stated) = &entry.pool {
-            pool.size.clone_from(&stated.size);
-            pool.overflow.clone_from(&stated.overflow);
-            pool.pool_timeout.clone_from(&stated.timeout);
-            pool.connect_timeout.clone_from(&stated.connect_timeout);
+    };
+    state(&mut service, said);
+    env.services.push(service);
+    let mut consumer: Option<Consumer> = None;
+    let mut pool: Option<Pool> = None;
+    let of_pool = |at: &super::sections::Statement| matches!(at.entry.slot, Slot::Pool(_));
+    let at = said
+        .statements
+        .iter()
+        .filter(|at| of_pool(at))
+        .find_map(|at| at.map);
+    let new_pool = || Pool::at(at.unwrap_or(said.span), owner(), PoolTarget::Sql);
+    for stated in &said.statements {
+        match &stated.entry.slot {
+            Slot::Consumer(access) => {
+                let consumer = consumer.get_or_insert_with(|| Consumer::at(said.span, owner()));
+                (access.set)(consumer, &stated.value);
+            }
+            Slot::Pool(access) => (access.set)(pool.get_or_insert_with(new_pool), &stated.value),
+            // A person who counts connections states that there is a pool.
+            _ if *stated.entry == *registry::services::CONNECTIONS_PER_POD => {
+                pool.get_or_insert_with(new_pool);
+            }
+            _ => {}
         }
-        pool.driver.clone_from(&entry.driver);
-        pool.database_name.clone_from(&entry.database);
-        env.pools.push(pool);
     }
-    if let Some(database) = &entry.database {
-        look_for_database(database, env, unmatched);
+    env.consumers.extend(consumer);
+    env.pools.extend(pool);
+    if let Some(database) = said.text(&registry::services::DATABASE) {
+        look_for_database(&database, env, unmatched);
     }
-    for name in &entry.depends_on {
+    for name in said.names(&registry::services::DEPENDS_ON) {
         add_call(said, name, env);
     }
 }
@@ -188,7 +171,7 @@ fn look_for_database(name: &Fact<String>, env: &mut Environment, unmatched: &mut
 
 /// A dependency that a person states. A host name is external; any other name is a store if one has it,
 /// otherwise a service.
-fn add_call(said: &Named<ServiceEntry>, name: &Fact<String>, env: &mut Environment) {
+fn add_call(said: &Named, name: &Fact<String>, env: &mut Environment) {
     let text = name.value.as_str();
     let target = if find(&env.databases, &env.name, text, |d| &d.name).is_some()
         || find(&env.poolers, &env.name, text, |p| &p.name).is_some()
@@ -214,7 +197,7 @@ fn add_call(said: &Named<ServiceEntry>, name: &Fact<String>, env: &mut Environme
     });
 }
 
-fn set_database(said: &Named<DatabaseEntry>, env: &mut Environment, known: &mut Index, placed: &Placed) {
+fn set_database(said: &Named, env: &mut Environment, known: &mut Index, placed: &Placed) {
     let at = match known.find(&said.name) {
         Some(at) => at,
         None if placed.databases.declares(said) => {
@@ -224,29 +207,10 @@ fn set_database(said: &Named<DatabaseEntry>, env: &mut Environment, known: &mut 
         }
         None => return,
     };
-    let (database, entry) = (&mut env.databases[at], &said.entry);
-    set(&mut database.engine, &entry.engine);
-    set(&mut database.version, &entry.version);
-    set(&mut database.tier, &entry.tier);
-    set(&mut database.memory, &entry.memory);
-    set(&mut database.max_connections, &entry.max_connections);
-    set(&mut database.reserved_connections, &entry.reserved_connections);
-    set(&mut database.shared_buffers, &entry.shared_buffers);
-    set(&mut database.work_mem, &entry.work_mem);
-    set(&mut database.multi_zone, &entry.multi_zone);
-    set(&mut database.public, &entry.public);
-    set(&mut database.tls_required, &entry.tls_required);
-    set(&mut database.deletion_protection, &entry.deletion_protection);
-    set(&mut database.backup.retention, &entry.backup.retention);
-    set(&mut database.backup.interval, &entry.backup.interval);
-    set(&mut database.backup.point_in_time, &entry.backup.point_in_time);
-    set(&mut database.backup.other_region, &entry.backup.other_region);
-    set(&mut database.backup.restore_tested, &entry.backup.restore_tested);
-    set(&mut database.backup.detection, &entry.backup.detection);
-    database.stated_limits.extend(entry.limits.iter().cloned());
-    database.hosts.extend(entry.hosts.iter().cloned());
+    let database = &mut env.databases[at];
+    state(database, said);
     let name = database.name.clone();
-    for user in &entry.used_by {
+    for user in said.names(&registry::databases::USED_BY) {
         let mut pool = Pool::at(
             user.span().unwrap_or(said.span),
             Owner::named(user.value.clone()),
@@ -257,27 +221,16 @@ fn set_database(said: &Named<DatabaseEntry>, env: &mut Environment, known: &mut 
     }
 }
 
-fn set_pooler(said: &Named<PoolerEntry>, env: &mut Environment, unmatched: &mut Unmatched) {
+fn set_pooler(said: &Named, env: &mut Environment, unmatched: &mut Unmatched) {
     let at = find(&env.poolers, &env.name, &said.name, |p| &p.name);
     let known = env.poolers.iter().map(|p| p.name.as_str());
     unmatched.look(("pooler", &said.name, said.span), at.is_some(), known);
-    let Some(at) = at else { return };
-    let (pooler, entry) = (&mut env.poolers[at], &said.entry);
-    set(&mut pooler.users, &entry.users);
-    set(&mut pooler.databases, &entry.databases);
-    set(&mut pooler.replicas, &entry.replicas);
-    set(&mut pooler.version, &entry.version);
-    match &entry.dynamic_credentials {
-        Some(stated) if stated.value => {
-            let said = stated.clone().map(|_| "stated in the overlay".to_owned());
-            pooler.dynamic_credentials = Some(said);
-        }
-        Some(_) => pooler.dynamic_credentials = None,
-        None => {}
+    if let Some(at) = at {
+        state(&mut env.poolers[at], said);
     }
 }
 
-fn set_kafka(said: &KafkaEntry, env: &mut Environment, placed: &Placed) {
+fn set_kafka(said: &Named, env: &mut Environment) {
     if env.kafka_clusters.is_empty() {
         env.kafka_clusters.push(KafkaCluster {
             name: "kafka".to_owned(),
@@ -285,15 +238,16 @@ fn set_kafka(said: &KafkaEntry, env: &mut Environment, placed: &Placed) {
         });
     }
     for cluster in &mut env.kafka_clusters {
-        set(&mut cluster.brokers, &said.brokers);
-        set(&mut cluster.replication_lag, &said.replication_lag);
-        set(&mut cluster.version, &said.version);
+        state(cluster, said);
     }
+}
+
+fn set_topics(said: &Sections, env: &mut Environment, placed: &Placed) {
     let mut known: HashMap<String, usize> = HashMap::default();
     for (at, topic) in env.topics.iter().enumerate() {
         known.entry(topic.name.value.clone()).or_insert(at);
     }
-    for topic in said.topics.iter().filter(|t| t.has_values) {
+    for topic in said.stated(Section::Topics) {
         let at = known.get(&topic.name).copied();
         if at.is_none() && !placed.topics.declares(topic) {
             continue;
@@ -306,22 +260,18 @@ fn set_kafka(said: &KafkaEntry, env: &mut Environment, placed: &Placed) {
                 min_insync_replicas: None,
                 retention: None,
                 peak_rate: None,
+                said: Said::default(),
             });
             known.insert(topic.name.clone(), env.topics.len() - 1);
             env.topics.len() - 1
         });
-        let (part, entry) = (&mut env.topics[at], &topic.entry);
-        set(&mut part.partitions, &entry.partitions);
-        set(&mut part.replication_factor, &entry.replication_factor);
-        set(&mut part.min_insync_replicas, &entry.min_insync_replicas);
-        set(&mut part.retention, &entry.retention);
-        set(&mut part.peak_rate, &entry.rate);
+        state(&mut env.topics[at], topic);
     }
 }
 
 /// Looks for the stated topics. If the files list topics, the list is complete: a name that is not on it and
 /// that nothing uses is a mistake. Without such a list the statement itself declares the topic.
-fn look_for_topics(said: &KafkaEntry, env: &Environment, unmatched: &mut Unmatched) {
+fn look_for_topics(said: &Sections, env: &Environment, unmatched: &mut Unmatched) {
     let by_files = |t: &&Topic| !matches!(t.name.source, Source::Stated(_));
     let listed: BTreeSet<&str> = (env.topics.iter().filter(by_files))
         .map(|t| t.name.value.as_str())
@@ -332,7 +282,7 @@ fn look_for_topics(said: &KafkaEntry, env: &Environment, unmatched: &mut Unmatch
         .flat_map(|c| c.topics.iter().chain(&c.dead_letter));
     let produced = env.producers.iter().flat_map(|p| &p.topics);
     let used: BTreeSet<&str> = consumed.chain(produced).map(|t| t.value.as_str()).collect();
-    for topic in said.topics.iter().filter(|t| t.has_values) {
+    for topic in said.stated(Section::Topics) {
         let name = topic.name.as_str();
         // What messages and pages write for the name of any topic.
         let is_placeholder = matches!(name, "TOPIC" | "NAME");
@@ -343,7 +293,7 @@ fn look_for_topics(said: &KafkaEntry, env: &Environment, unmatched: &mut Unmatch
     }
 }
 
-fn set_cell(said: &Named<CellEntry>, env: &mut Environment, known: &mut Index, placed: &Placed) {
+fn set_cell(said: &Named, env: &mut Environment, known: &mut Index, placed: &Placed) {
     let at = known.find(&said.name);
     if at.is_none() && !placed.cells.declares(said) {
         return;
@@ -357,18 +307,14 @@ fn set_cell(said: &Named<CellEntry>, env: &mut Environment, known: &mut Index, p
             traffic: None,
             region: None,
             failover_to: None,
+            said: Said::default(),
         });
         known.add(&said.name)
     });
-    let (cell, entry) = (&mut env.cells[at], &said.entry);
-    set(&mut cell.traffic, &entry.rate);
-    set(&mut cell.capacity, &entry.capacity);
-    set(&mut cell.capacity_share, &entry.capacity_share);
-    set(&mut cell.weight, &entry.weight);
-    set(&mut cell.region, &entry.region);
+    state(&mut env.cells[at], said);
 }
 
-fn set_slo(said: &Named<SloEntry>, env: &mut Environment, known: &mut Index, placed: &Placed) {
+fn set_slo(said: &Named, env: &mut Environment, known: &mut Index, placed: &Placed) {
     let at = known.find(&said.name);
     if at.is_none() && !placed.slos.declares(said) {
         return;
@@ -381,19 +327,14 @@ fn set_slo(said: &Named<SloEntry>, env: &mut Environment, known: &mut Index, pla
             target: None,
             window: None,
             indicator: None,
+            said: Said::default(),
         });
         known.add(&said.name)
     });
-    let (slo, entry) = (&mut env.slos[at], &said.entry);
-    if let Some(service) = &entry.service {
-        slo.owner = Owner::named(service.value.clone());
-    }
-    set(&mut slo.target, &entry.target);
-    set(&mut slo.window, &entry.window);
-    set(&mut slo.indicator, &entry.indicator);
+    state(&mut env.slos[at], said);
 }
 
-fn set_secret(said: &Named<SecretEntry>, env: &mut Environment, unmatched: &mut Unmatched) {
+fn set_secret(said: &Named, env: &mut Environment, unmatched: &mut Unmatched) {
     let at = find(&env.secret_stores, &env.name, &said.name, |s| &s.name);
     let mut known: BTreeSet<&str> = env.secret_stores.iter().map(|s| s.name.as_str()).collect();
     known.extend(env.secret_uses.iter().filter_map(|u| u.passage.source()));
@@ -413,13 +354,11 @@ fn set_secret(said: &Named<SecretEntry>, env: &mut Environment, unmatched: &mut 
                 rotation: None,
                 overlap: None,
                 reload: None,
+                said: Said::default(),
             });
             env.secret_stores.len() - 1
         }
         None => return,
     };
-    let (store, entry) = (&mut env.secret_stores[at], &said.entry);
-    set(&mut store.rotation, &entry.rotation);
-    set(&mut store.overlap, &entry.overlap);
-    set(&mut store.reload, &entry.reload);
+    state(&mut env.secret_stores[at], said);
 }

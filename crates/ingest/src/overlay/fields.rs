@@ -243,6 +243,12 @@ impl<'a> Fields<'a> {
     }
 
     /// Money in US dollars.
+    pub(super) fn money(&mut self, key: &'static str) -> Option<Fact<Money>> {
+        let (name, node) = self.entry(key)?;
+        self.money_of(name, node)
+    }
+
+    /// Money in US dollars, under a name that people choose.
     pub(super) fn money_of(&self, name: &Key, node: &Node) -> Option<Fact<Money>> {
         let value = number(node).and_then(Node::as_f64).filter(|m| *m >= 0.0);
         if value.is_none() {
@@ -298,16 +304,15 @@ impl<'a> Fields<'a> {
     }
 
     /// One of several words.
-    pub(super) fn choice<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Fact<T>> {
+    pub(super) fn word(&mut self, key: &'static str, words: &[&'static str]) -> Option<Fact<&'static str>> {
         let node = self.get(key)?;
         let text = node.as_str().unwrap_or_default();
-        if let Some((_, value)) = words.iter().find(|(w, _)| *w == text) {
-            return Some(Fact::stated(*value, node.span));
+        if let Some(word) = words.iter().find(|word| **word == text) {
+            return Some(Fact::stated(*word, node.span));
         }
-        let list: Vec<&str> = words.iter().map(|(w, _)| *w).collect();
-        let hint = match nearest(text, list.iter().copied()) {
+        let hint = match nearest(text, words.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it must be one of {}", list.join(", ")),
+            None => format!("it must be one of {}", words.join(", ")),
         };
         let path = self.path_of(key);
         self.problems
@@ -321,7 +326,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn says_nothing(node: &Node) -> bool {
+/// Whether a value states nothing.
+pub(super) fn says_nothing(node: &Node) -> bool {
     match &node.value {
         Value::Null => true,
         Value::Map(map) => map.iter().all(|(_, value)| says_nothing(value)),

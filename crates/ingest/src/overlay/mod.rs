@@ -23,7 +23,7 @@ use cofferdam_model::{FileId, SourceFile};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
-use cofferdam_syntax::yaml::{Problem, Stream, parse_with};
+use cofferdam_syntax::yaml::{self, Problem, Stream, parse_with};
 use fields::{Fields, Problems};
 use patterns::Patterns;
 use sections::Sections;
@@ -34,6 +34,28 @@ use steering::Steering;
 
 /// The overlay's file names, in order of preference.
 pub const NAMES: [&str; 2] = ["cofferdam.yaml", "cofferdam.yml"];
+
+/// Whether a file is an overlay in which nobody has stated anything yet, as `init` writes it. That it is there, and what
+/// its comments name, says nothing about the platform.
+pub(crate) fn is_silent(repo: &Repo, path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let says_nothing = |node: &Node| match &node.value {
+        Value::Map(map) => map
+            .iter()
+            .all(|(key, value)| &*key.text == "version" || fields::says_nothing(value)),
+        _ => fields::says_nothing(node),
+    };
+    if !name.is_some_and(|name| NAMES.contains(&name)) {
+        return false;
+    }
+    let is_silent = |stream: &Stream| stream.errors.is_empty() && stream.documents.iter().all(says_nothing);
+    match (repo.yaml.get(path), repo.files.get(path)) {
+        (Some(stream), _) => is_silent(stream),
+        // The one that is used is no file of the platform any more.
+        (None, Some(id)) => is_silent(&yaml::parse(&repo.sources.file(*id).text, *id, 0)),
+        (None, None) => false,
+    }
+}
 
 /// An overlay that was read without problems.
 #[derive(Debug, Default)]
@@ -147,7 +169,10 @@ pub fn given(repo: &mut Repo, statement: &str) -> Result<Node, String> {
     // The stated value may be a secret by mistake: a message repeats only the fact's name.
     let name = statement.split(['=', ' ']).next().unwrap_or_default();
     let wrong = || {
-        format!("`{name}` is not a statement; write FACT=VALUE, as in services.api.requests_per_second=7000")
+        format!(
+            "`{name}` is not a statement; write FACT=VALUE, as in services.api.requests_per_second=7000 \
+             (`cofferdam facts PATH --missing` lists the facts)"
+        )
     };
     let (fact, value) = statement.split_once('=').ok_or_else(wrong)?;
     let mut keys: Vec<String> = vec![String::new()];

@@ -58,7 +58,7 @@ impl Names {
 
     /// Whether a statement declares the thing in an environment that does not have it: the environment's own
     /// section does, and one for all only if no file declares the thing anywhere.
-    pub(super) fn declares<T>(&self, said: &Named<T>) -> bool {
+    pub(super) fn declares(&self, said: &Named) -> bool {
         let has_it = |(env, bare): (&String, &HashSet<String>)| bare.contains(&bare_name(env, &said.name));
         said.is_own || !(self.exact.contains(&said.name) || self.bare.iter().any(has_it))
     }

@@ -1,76 +1,19 @@
-//! The overlay's statements about parts of the platform, as typed statements. The same sections are possible
-//! at the top and under `environments.NAME`.
+//! The overlay's statements about parts of the platform. Which there are, and of which type each is, comes from the
+//! registry. The same sections are possible at the top and under `environments.NAME`.
 
 use super::fields::{Fields, is_percent};
-use cofferdam_model::database::{Backup, Engine};
-use cofferdam_model::platform::Callers;
-use cofferdam_model::{Bytes, Fact, Priority, Rate, Scale, Share, Span};
+use cofferdam_model::registry::{self, Entry, Form, Kind, Section, Value};
+use cofferdam_model::{Fact, Span};
 use cofferdam_syntax::repo::normalise;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// All statements about parts, for one environment or for all.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Sections {
-    pub(super) services: Vec<Named<ServiceEntry>>,
-    pub(super) databases: Vec<Named<DatabaseEntry>>,
-    pub(super) poolers: Vec<Named<PoolerEntry>>,
-    pub(super) kafka: Option<KafkaEntry>,
-    pub(super) cells: Vec<Named<CellEntry>>,
-    pub(super) slos: Vec<Named<SloEntry>>,
-    pub(super) secrets: Vec<Named<SecretEntry>>,
-}
+pub(super) struct Sections([Vec<Named>; Section::ALL.len()]);
 
-impl Sections {
-    /// Whether it contains any. A name without a value states nothing.
-    pub(super) fn states_parts(&self) -> bool {
-        fn any<T>(all: &[Named<T>]) -> bool {
-            all.iter().any(|said| said.has_values)
-        }
-        any(&self.services)
-            || any(&self.databases)
-            || any(&self.poolers)
-            || any(&self.cells)
-            || any(&self.slos)
-            || any(&self.secrets)
-            || self.kafka.as_ref().is_some_and(|kafka| kafka.has_values)
-    }
-
-    /// Records which of its statements the section of one environment makes itself.
-    pub(super) fn mark_own(&mut self, own: &Sections) {
-        fn mark<T>(all: &mut [Named<T>], own: &[Named<T>]) {
-            for said in all {
-                said.is_own = own.iter().any(|o| o.has_values && o.name == said.name);
-            }
-        }
-        mark(&mut self.databases, &own.databases);
-        mark(&mut self.cells, &own.cells);
-        mark(&mut self.slos, &own.slos);
-        if let (Some(kafka), Some(own)) = (&mut self.kafka, &own.kafka) {
-            mark(&mut kafka.topics, &own.topics);
-        }
-    }
-
-    /// Makes directories of code relative to the root, which is at `above` from the overlay. Those outside of
-    /// it were not read.
-    pub(super) fn code_below(&mut self, above: &Path) {
-        for service in &mut self.services {
-            let code = std::mem::take(&mut service.entry.code).into_iter();
-            let below = code.filter_map(|directory| {
-                let directory = normalise(&directory);
-                match directory.strip_prefix(above) {
-                    Ok(below) => Some(below.to_path_buf()),
-                    Err(_) => above.starts_with(&directory).then(PathBuf::new),
-                }
-            });
-            service.entry.code = below.collect();
-        }
-    }
-}
-
-/// A statement about the thing with this name.
+/// The statements about the thing with this name; in a section without names, about the one of its kind.
 #[derive(Debug, Clone)]
-pub(super) struct Named<T> {
+pub(super) struct Named {
     pub(super) name: String,
     /// Place of the name.
     pub(super) span: Span,
@@ -78,229 +21,249 @@ pub(super) struct Named<T> {
     pub(super) has_values: bool,
     /// Whether it is stated for this environment, and not for all.
     pub(super) is_own: bool,
-    pub(super) entry: T,
+    pub(super) statements: Vec<Statement>,
 }
 
-#[derive(Debug, Clone, Default)]
-pub(super) struct ServiceEntry {
-    pub(super) rate: Option<Fact<Rate>>,
-    pub(super) connections: Option<Fact<u32>>,
-    pub(super) pool: Option<PoolEntry>,
-    pub(super) driver: Option<Fact<String>>,
-    pub(super) processes: Option<Fact<u32>>,
-    pub(super) consumers_per_process: Option<Fact<u32>>,
-    pub(super) workers_build_consumers: Option<Fact<bool>>,
-    pub(super) code: Vec<PathBuf>,
-    pub(super) priority: Option<Fact<Priority>>,
-    pub(super) scale: Scale,
-    pub(super) start_up_time: Option<Fact<Duration>>,
-    pub(super) request_time: Option<Fact<Duration>>,
-    pub(super) service_time: Option<Fact<Duration>>,
-    pub(super) transaction_time: Option<Fact<Duration>>,
-    pub(super) capacity_per_pod: Option<Fact<Rate>>,
-    pub(super) cpu_per_request: Option<Fact<Duration>>,
-    pub(super) memory_per_message: Option<Fact<Bytes>>,
-    pub(super) callers: Callers,
-    pub(super) time_per_message: Option<Fact<Duration>>,
-    pub(super) depends_on: Vec<Fact<String>>,
-    pub(super) database: Option<Fact<String>>,
-}
-
+/// One fact that is stated.
 #[derive(Debug, Clone)]
-pub(super) struct PoolEntry {
-    pub(super) span: Span,
-    pub(super) size: Option<Fact<u32>>,
-    pub(super) overflow: Option<Fact<u32>>,
-    pub(super) timeout: Option<Fact<Duration>>,
-    pub(super) connect_timeout: Option<Fact<Duration>>,
+pub(super) struct Statement {
+    pub(super) entry: &'static Entry,
+    pub(super) value: Fact<Value>,
+    /// Place of the map that contains it (`pool`), if it is not the part's own.
+    pub(super) map: Option<Span>,
 }
 
-#[derive(Debug, Clone, Default)]
-pub(super) struct DatabaseEntry {
-    pub(super) engine: Option<Fact<Engine>>,
-    pub(super) version: Option<Fact<String>>,
-    pub(super) tier: Option<Fact<String>>,
-    pub(super) memory: Option<Fact<Bytes>>,
-    pub(super) max_connections: Option<Fact<u32>>,
-    pub(super) reserved_connections: Option<Fact<u32>>,
-    pub(super) limits: Vec<(Fact<u32>, String)>,
-    pub(super) shared_buffers: Option<Fact<Bytes>>,
-    pub(super) work_mem: Option<Fact<Bytes>>,
-    pub(super) multi_zone: Option<Fact<bool>>,
-    pub(super) public: Option<Fact<bool>>,
-    pub(super) tls_required: Option<Fact<bool>>,
-    pub(super) deletion_protection: Option<Fact<bool>>,
-    pub(super) used_by: Vec<Fact<String>>,
-    pub(super) backup: Backup,
-    pub(super) hosts: Vec<Fact<String>>,
+impl Named {
+    /// The value of a fact, if it is stated.
+    pub(super) fn get(&self, entry: &Entry) -> Option<&Fact<Value>> {
+        let stated = self.statements.iter().find(|said| said.entry == entry)?;
+        Some(&stated.value)
+    }
+
+    /// The names that a fact states.
+    pub(super) fn names(&self, entry: &Entry) -> &[Fact<String>] {
+        match self.get(entry).map(|stated| &stated.value) {
+            Some(Value::Names(names)) => names,
+            _ => &[],
+        }
+    }
+
+    /// The text that a fact states.
+    pub(super) fn text(&self, entry: &Entry) -> Option<Fact<String>> {
+        let stated = self.get(entry)?;
+        match &stated.value {
+            Value::Text(text) => Some(stated.as_ref().map(|_| text.clone())),
+            _ => None,
+        }
+    }
 }
-
-#[derive(Debug, Clone, Default)]
-pub(super) struct PoolerEntry {
-    pub(super) users: Option<Fact<u32>>,
-    pub(super) databases: Option<Fact<u32>>,
-    pub(super) replicas: Option<Fact<u32>>,
-    pub(super) version: Option<Fact<String>>,
-    pub(super) dynamic_credentials: Option<Fact<bool>>,
-}
-
-#[derive(Debug, Clone, Default)]
-pub(super) struct KafkaEntry {
-    pub(super) has_values: bool,
-    pub(super) brokers: Option<Fact<u32>>,
-    pub(super) replication_lag: Option<Fact<Duration>>,
-    pub(super) version: Option<Fact<String>>,
-    pub(super) topics: Vec<Named<TopicEntry>>,
-}
-
-#[derive(Debug, Clone, Default)]
-pub(super) struct TopicEntry {
-    pub(super) partitions: Option<Fact<u32>>,
-    pub(super) replication_factor: Option<Fact<u32>>,
-    pub(super) min_insync_replicas: Option<Fact<u32>>,
-    pub(super) retention: Option<Fact<Duration>>,
-    pub(super) rate: Option<Fact<Rate>>,
-}
-
-#[derive(Debug, Clone, Default)]
-pub(super) struct CellEntry {
-    pub(super) rate: Option<Fact<Rate>>,
-    pub(super) capacity: Option<Fact<Rate>>,
-    pub(super) capacity_share: Option<Fact<Share>>,
-    pub(super) weight: Option<Fact<Share>>,
-    pub(super) region: Option<Fact<String>>,
-}
-
-#[derive(Debug, Clone, Default)]
-pub(super) struct SloEntry {
-    pub(super) service: Option<Fact<String>>,
-    pub(super) target: Option<Fact<Share>>,
-    pub(super) window: Option<Fact<Duration>>,
-    pub(super) indicator: Option<Fact<String>>,
-}
-
-#[derive(Debug, Clone, Default)]
-pub(super) struct SecretEntry {
-    pub(super) rotation: Option<Fact<Duration>>,
-    pub(super) overlap: Option<Fact<bool>>,
-    pub(super) reload: Option<Fact<bool>>,
-}
-
-const PRIORITIES: &[(&str, Priority)] = &[
-    ("critical", Priority::Critical),
-    ("important", Priority::Important),
-    ("optional", Priority::Optional),
-];
-
-const ENGINES: &[(&str, Engine)] = &[
-    ("postgresql", Engine::PostgreSql),
-    ("rds-postgresql", Engine::RdsPostgreSql),
-    ("aurora-postgresql", Engine::AuroraPostgreSql),
-    ("mysql", Engine::MySql),
-    ("sqlserver", Engine::SqlServer),
-];
 
 impl Sections {
     /// Takes the sections out of `top`; other keys are left to the caller.
     pub(super) fn read(top: &mut Fields<'_>) -> Sections {
-        Sections {
-            services: named(top, "services", service),
-            databases: named(top, "databases", database),
-            poolers: named(top, "poolers", pooler),
-            kafka: top.map("kafka").map(kafka),
-            cells: named(top, "cells", cell),
-            slos: slos(top),
-            secrets: named(top, "secrets", secret),
+        let mut sections = Sections::default();
+        for section in Section::ALL.into_iter().filter(|s| s.is_of_environments()) {
+            match section.form() {
+                Form::Named if section != Section::Topics => {
+                    sections.0[section as usize] = named(top, section)
+                }
+                Form::Listed => sections.0[section as usize] = listed(top, section),
+                // Topics are in the section of Kafka.
+                _ if section == Section::Kafka => sections.read_kafka(top),
+                _ => {}
+            }
+        }
+        sections
+    }
+
+    fn read_kafka(&mut self, top: &mut Fields<'_>) {
+        let Some(mut fields) = top.map(Section::Kafka.key()) else {
+            return;
+        };
+        self.0[Section::Kafka as usize].push(Named {
+            name: Section::Kafka.key().to_owned(),
+            span: fields.span,
+            has_values: !fields.says_nothing(),
+            is_own: false,
+            statements: statements(Section::Kafka, &mut fields),
+        });
+        self.0[Section::Topics as usize] = named(&mut fields, Section::Topics);
+        fields.finish();
+    }
+
+    /// The statements of a section.
+    pub(super) fn of(&self, section: Section) -> &[Named] {
+        &self.0[section as usize]
+    }
+
+    /// The statements of a section that state something.
+    pub(super) fn stated(&self, section: Section) -> impl Iterator<Item = &Named> {
+        self.of(section).iter().filter(|said| said.has_values)
+    }
+
+    /// Whether it contains any. A name without a value states nothing.
+    pub(super) fn states_parts(&self) -> bool {
+        self.0.iter().flatten().any(|said| said.has_values)
+    }
+
+    /// Records which of its statements the section of one environment makes itself.
+    pub(super) fn mark_own(&mut self, own: &Sections) {
+        for (all, own) in self.0.iter_mut().zip(&own.0) {
+            for said in all {
+                said.is_own = own.iter().any(|o| o.has_values && o.name == said.name);
+            }
+        }
+    }
+
+    /// Makes directories of code relative to the root, which is at `above` from the overlay. Those outside of
+    /// it were not read.
+    pub(super) fn code_below(&mut self, above: &Path) {
+        for service in &mut self.0[Section::Services as usize] {
+            for said in &mut service.statements {
+                if *said.entry == *registry::services::CODE
+                    && let Value::Names(names) = &mut said.value.value
+                {
+                    let all = std::mem::take(names).into_iter();
+                    names.extend(all.filter_map(|name| below(name, above)));
+                }
+            }
         }
     }
 }
 
-fn named<T>(top: &mut Fields<'_>, key: &'static str, read: fn(Fields<'_>) -> T) -> Vec<Named<T>> {
-    top.named(key)
+/// A directory relative to the root; the root itself for one that contains it.
+fn below(directory: Fact<String>, above: &Path) -> Option<Fact<String>> {
+    let path = normalise(Path::new(directory.value.trim_matches('/')));
+    let path = match path.strip_prefix(above) {
+        Ok(below) => below.to_path_buf(),
+        Err(_) => above.starts_with(&path).then(PathBuf::new)?,
+    };
+    Some(directory.map(|_| path.display().to_string()))
+}
+
+/// The statements of a section whose keys are names.
+fn named(top: &mut Fields<'_>, section: Section) -> Vec<Named> {
+    top.named(section.key())
         .into_iter()
-        .map(|(name, fields)| Named {
-            name: name.text.to_string(),
-            span: name.span,
-            has_values: !fields.says_nothing(),
-            is_own: false,
-            entry: read(fields),
+        .map(|(name, mut fields)| {
+            let said = Named {
+                name: name.text.to_string(),
+                span: name.span,
+                has_values: !fields.says_nothing(),
+                is_own: false,
+                statements: statements(section, &mut fields),
+            };
+            fields.finish();
+            said
         })
         .collect()
 }
 
-fn service(mut f: Fields<'_>) -> ServiceEntry {
-    let mut scale = Scale::default();
-    if let Some(mut replicas) = f.map("replicas") {
-        scale.min = replicas.u32("min");
-        scale.max = replicas.u32("max");
-        scale.current = replicas.u32("current");
-        if let (Some(min), Some(max)) = (&scale.min, &scale.max)
-            && min.value > max.value
-        {
-            let message = format!("`min` {} is above `max` {}", min.value, max.value);
-            replicas.problems().add(replicas.span, message);
+/// The statements of a section that is a list of maps, each with its name.
+fn listed(top: &mut Fields<'_>, section: Section) -> Vec<Named> {
+    let mut all = Vec::new();
+    for mut fields in top.list(section.key()) {
+        let name = fields.text("name");
+        let statements = statements(section, &mut fields);
+        match name {
+            Some(name) => all.push(Named {
+                span: name.span().unwrap_or(fields.span),
+                name: name.value,
+                has_values: true,
+                is_own: false,
+                statements,
+            }),
+            None => fields.missing("name"),
         }
-        replicas.finish();
+        fields.finish();
     }
-    let pool = f.map("pool").and_then(|mut p| {
-        let has_values = !p.says_nothing();
-        let entry = PoolEntry {
-            span: p.span,
-            size: p.u32("size"),
-            overflow: p.u32("overflow"),
-            timeout: p.duration("timeout"),
-            connect_timeout: p.duration("connect_timeout"),
+    all
+}
+
+/// The facts that a map states. Maps in it are read, too.
+pub(super) fn statements(section: Section, fields: &mut Fields<'_>) -> Vec<Statement> {
+    let mut all = Vec::new();
+    let mut maps: Vec<(&str, Fields<'_>)> = Vec::new();
+    for entry in registry::entries(section).iter().copied() {
+        let (map, key) = entry.in_map();
+        let (at, place) = match map {
+            None if entry.kind == Kind::Map => {
+                maps.extend(fields.map(key).map(|map| (key, map)));
+                continue;
+            }
+            None => (&mut *fields, None),
+            // A map comes before its facts.
+            Some(name) => match maps.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, map)) => {
+                    let place = map.span;
+                    (map, Some(place))
+                }
+                None => continue,
+            },
         };
-        p.finish();
-        has_values.then_some(entry)
-    });
-    let callers = f.map("callers").map_or_else(Callers::default, |mut c| {
-        let callers = Callers {
-            timeout: c.duration("timeout"),
-            attempts: c.count("attempts"),
-            backoff: c.duration("backoff"),
-        };
-        c.finish();
-        callers
-    });
-    let entry = ServiceEntry {
-        rate: f.rate("requests_per_second"),
-        connections: f.u32("connections_per_pod"),
-        pool,
-        driver: f.text("driver"),
-        processes: f.count("processes"),
-        consumers_per_process: f.count("consumers_per_process"),
-        workers_build_consumers: f.bool("workers_build_consumers"),
-        code: paths(f.texts("code")),
-        priority: f.choice("priority", PRIORITIES),
-        scale,
-        start_up_time: f.duration("start_up_time"),
-        request_time: f.duration("request_time"),
-        service_time: f.duration("service_time"),
-        transaction_time: f.duration("transaction_time"),
-        capacity_per_pod: f.rate("capacity_per_pod"),
-        cpu_per_request: f.duration("cpu_per_request"),
-        memory_per_message: f.bytes("memory_per_message"),
-        callers,
-        time_per_message: f.duration("time_per_message"),
-        depends_on: f.texts("depends_on"),
-        database: f.text("database"),
+        if let Some(value) = value(at, key, entry.kind) {
+            all.push(Statement {
+                entry,
+                value,
+                map: place,
+            });
+        }
+    }
+    for (_, map) in maps {
+        bounds(&all, &map);
+        map.finish();
+    }
+    all
+}
+
+/// Reports a smallest number of replicas above the largest.
+fn bounds(all: &[Statement], map: &Fields<'_>) {
+    let number = |entry: &Entry| {
+        let here = |said: &&Statement| said.entry == entry && said.map == Some(map.span);
+        match all.iter().find(here).map(|said| &said.value.value) {
+            Some(Value::Whole(number)) => Some(*number),
+            _ => None,
+        }
     };
-    f.finish();
-    entry
+    let min = number(&registry::services::REPLICAS_MIN);
+    let max = number(&registry::services::REPLICAS_MAX);
+    if let (Some(min), Some(max)) = (min, max)
+        && min > max
+    {
+        let message = format!("`min` {min} is above `max` {max}");
+        map.problems().add(map.span, message);
+    }
 }
 
-/// Directories below the root, as readers write them.
-fn paths(texts: Vec<Fact<String>>) -> Vec<PathBuf> {
-    texts
-        .iter()
-        .map(|t| cofferdam_syntax::repo::normalise(std::path::Path::new(t.value.trim_matches('/'))))
-        .collect()
+/// The value of a key, of this type.
+fn value(fields: &mut Fields<'_>, key: &'static str, kind: Kind) -> Option<Fact<Value>> {
+    match kind {
+        Kind::Whole => fields.u32(key).map(|fact| fact.map(Value::Whole)),
+        Kind::Count => fields.count(key).map(|fact| fact.map(Value::Whole)),
+        Kind::RateOrShare if fields.get(key).is_some_and(is_percent) => value(fields, key, Kind::Share),
+        Kind::Rate | Kind::RateOrShare => fields.rate(key).map(|fact| fact.map(Value::Rate)),
+        Kind::Duration => fields.duration(key).map(|fact| fact.map(Value::Duration)),
+        Kind::Share => fields.share(key).map(|fact| fact.map(Value::Share)),
+        Kind::Bytes => fields.bytes(key).map(|fact| fact.map(Value::Bytes)),
+        Kind::Flag => fields.bool(key).map(|fact| fact.map(Value::Flag)),
+        Kind::Name => fields.text(key).map(|fact| fact.map(Value::Text)),
+        Kind::Scalar => fields.scalar(key).map(|fact| fact.map(Value::Text)),
+        Kind::Choice(words) => fields.word(key, words).map(|fact| fact.map(Value::Word)),
+        Kind::Money => fields.money(key).map(|fact| fact.map(Value::Money)),
+        Kind::Names => {
+            let names = fields.texts(key);
+            let place = names.first()?.span().unwrap_or(fields.span);
+            Some(Fact::stated(Value::Names(names), place))
+        }
+        Kind::Limits => limits(fields, key),
+        Kind::Map => None,
+    }
 }
 
-fn database(mut f: Fields<'_>) -> DatabaseEntry {
+/// A list of limits, each with its reason.
+fn limits(fields: &mut Fields<'_>, key: &'static str) -> Option<Fact<Value>> {
     let mut limits = Vec::new();
-    for mut limit in f.list("limits") {
+    for mut limit in fields.list(key) {
         match (limit.u32("connections"), limit.text("reason")) {
             (Some(connections), Some(reason)) => limits.push((connections, reason.value)),
             (None, _) => limit.missing("connections"),
@@ -308,121 +271,6 @@ fn database(mut f: Fields<'_>) -> DatabaseEntry {
         }
         limit.finish();
     }
-    let mut backup = Backup::default();
-    if let Some(mut b) = f.map("backups") {
-        backup.retention = b.duration("retention");
-        backup.interval = b.duration("interval");
-        backup.point_in_time = b.bool("point_in_time");
-        backup.other_region = b.bool("other_region");
-        backup.restore_tested = b.bool("restore_tested");
-        b.finish();
-    }
-    backup.detection = f.duration("detection");
-    let entry = DatabaseEntry {
-        engine: f.choice("engine", ENGINES),
-        version: f.scalar("version"),
-        tier: f.text("tier"),
-        memory: f.bytes("memory"),
-        max_connections: f.count("max_connections"),
-        reserved_connections: f.u32("reserved_connections"),
-        limits,
-        shared_buffers: f.bytes("shared_buffers"),
-        work_mem: f.bytes("work_mem"),
-        multi_zone: f.bool("multi_zone"),
-        public: f.bool("public"),
-        tls_required: f.bool("tls_required"),
-        deletion_protection: f.bool("deletion_protection"),
-        used_by: f.texts("used_by"),
-        backup,
-        hosts: f
-            .texts("hosts")
-            .into_iter()
-            .map(|h| h.map(|host| host.to_ascii_lowercase()))
-            .collect(),
-    };
-    f.finish();
-    entry
-}
-
-fn pooler(mut f: Fields<'_>) -> PoolerEntry {
-    let entry = PoolerEntry {
-        users: f.count("users"),
-        databases: f.count("databases"),
-        replicas: f.u32("replicas"),
-        version: f.scalar("version"),
-        dynamic_credentials: f.bool("dynamic_credentials"),
-    };
-    f.finish();
-    entry
-}
-
-fn kafka(mut f: Fields<'_>) -> KafkaEntry {
-    let entry = KafkaEntry {
-        has_values: !f.says_nothing(),
-        brokers: f.count("brokers"),
-        replication_lag: f.duration("replication_lag"),
-        version: f.scalar("version"),
-        topics: named(&mut f, "topics", |mut t| {
-            let topic = TopicEntry {
-                partitions: t.count("partitions"),
-                replication_factor: t.count("replication_factor"),
-                min_insync_replicas: t.count("min_insync_replicas"),
-                retention: t.duration("retention"),
-                rate: t.rate("messages_per_second"),
-            };
-            t.finish();
-            topic
-        }),
-    };
-    f.finish();
-    entry
-}
-
-fn cell(mut f: Fields<'_>) -> CellEntry {
-    // Capacity is a rate, or a share of the whole platform's with a percent sign.
-    let share = f.get("capacity").is_some_and(is_percent);
-    let entry = CellEntry {
-        rate: f.rate("requests_per_second"),
-        capacity: if share { None } else { f.rate("capacity") },
-        capacity_share: if share { f.share("capacity") } else { None },
-        weight: f.share("weight"),
-        region: f.text("region"),
-    };
-    f.finish();
-    entry
-}
-
-fn slos(top: &mut Fields<'_>) -> Vec<Named<SloEntry>> {
-    let mut all = Vec::new();
-    for mut f in top.list("slos") {
-        let name = f.text("name");
-        let entry = SloEntry {
-            service: f.text("service"),
-            target: f.share("target"),
-            window: f.duration("window"),
-            indicator: f.text("indicator"),
-        };
-        match name {
-            Some(name) => all.push(Named {
-                span: name.span().unwrap_or(f.span),
-                name: name.value,
-                has_values: true,
-                is_own: false,
-                entry,
-            }),
-            None => f.missing("name"),
-        }
-        f.finish();
-    }
-    all
-}
-
-fn secret(mut f: Fields<'_>) -> SecretEntry {
-    let entry = SecretEntry {
-        rotation: f.duration("rotation"),
-        overlap: f.bool("overlap"),
-        reload: f.bool("reload"),
-    };
-    f.finish();
-    entry
+    let place = limits.first()?.0.span().unwrap_or(fields.span);
+    Some(Fact::stated(Value::Limits(limits), place))
 }

@@ -2,16 +2,13 @@
 
 use super::fields::Fields;
 use super::pins::{Selected, Selector};
+use super::sections::statements;
 use cofferdam_model::Fact;
 use cofferdam_model::overlay::{Ignore, Overlay, Pin, PinValue, RequiredVariable, RuleSettings};
+use cofferdam_model::registry::{Part, Section};
 use std::path::PathBuf;
 
-const SEVERITIES: &[(&str, &str)] = &[
-    ("low", "low"),
-    ("medium", "medium"),
-    ("high", "high"),
-    ("critical", "critical"),
-];
+const SEVERITIES: &[&str] = &["low", "medium", "high", "critical"];
 
 /// The settings of the check, as read.
 #[derive(Debug, Clone, Default)]
@@ -29,17 +26,16 @@ pub(super) fn read(top: &mut Fields<'_>, path: PathBuf) -> Steering {
         min_severity: severity(top, "min_severity"),
         ..Overlay::default()
     };
-    if let Some(mut targets) = top.map("targets") {
-        overlay.detection_target = targets.duration("detection");
-        overlay.response = targets.duration("response");
-        targets.finish();
+    for section in [Section::Targets, Section::Registries] {
+        if let Some(mut fields) = top.map(section.key()) {
+            for said in statements(section, &mut fields) {
+                overlay.state(said.entry, &said.value);
+            }
+            fields.finish();
+        }
     }
-    if let Some(mut registries) = top.map("registries") {
-        overlay.trusted_registries = registries.texts("trusted");
-        overlay.open_registries = registries.texts("open");
-        registries.finish();
-    }
-    if let Some(prices) = top.map("prices") {
+    // Any name is a price; the registry has those that something reads.
+    if let Some(prices) = top.map(Section::Prices.key()) {
         for (name, node) in prices.rest() {
             if let Some(price) = prices.money_of(name, node) {
                 overlay.prices.insert(name.text.to_string(), price);
@@ -87,7 +83,7 @@ pub(super) fn read(top: &mut Fields<'_>, path: PathBuf) -> Steering {
 }
 
 fn severity(fields: &mut Fields<'_>, key: &'static str) -> Option<Fact<String>> {
-    fields.choice(key, SEVERITIES).map(|f| f.map(str::to_owned))
+    fields.word(key, SEVERITIES).map(|f| f.map(str::to_owned))
 }
 
 fn check_glob(glob: &Fact<String>, fields: &Fields<'_>) {

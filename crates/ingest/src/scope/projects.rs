@@ -5,6 +5,7 @@ mod related;
 
 use super::places::{apart, is_test};
 use super::roots;
+use crate::overlay::is_silent;
 use aho_corasick::AhoCorasick;
 use cofferdam_model::{Apart, FileId, Project, ProjectId};
 use cofferdam_syntax::hash::{HashMap, HashSet};
@@ -203,7 +204,7 @@ impl Projects {
     /// Divides the files. `is_platform` names directories that are not apart though they are called so.
     pub(crate) fn of(repo: &Repo, is_platform: &dyn Fn(&Path) -> bool) -> Projects {
         let paths = || repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path);
-        let mut sorted: Vec<&Path> = paths().collect();
+        let mut sorted: Vec<&Path> = paths().filter(|path| !is_silent(repo, path)).collect();
         sorted.sort_unstable();
         let tree = Tree::of(&sorted);
         // With the place of those that are apart.
@@ -385,6 +386,7 @@ fn spoken_of(repo: &Repo, directories: &BTreeSet<PathBuf>) -> HashSet<usize> {
     };
     let directories: Vec<&Path> = directories.iter().map(PathBuf::as_path).collect();
     let files: Vec<_> = (repo.own_files())
+        .filter(|(path, _)| !is_silent(repo, path))
         .filter(|(path, _)| path.file_name().is_none_or(|name| name != ".gitmodules"))
         .collect();
     let of_file = |(path, id): &(&PathBuf, &FileId)| {

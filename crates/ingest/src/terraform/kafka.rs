@@ -109,6 +109,7 @@ fn topic(kind: &Kind, resource: &Resource, parts: &mut Parts) {
         // A negative retention means without end.
         retention: setting("retentionms").and_then(|n| n.fact(units::millis)),
         peak_rate: None,
+        said: Default::default(),
     };
     match parts.topics.iter_mut().find(|t| t.name.value == found.name.value) {
         None => parts.topics.push(found),

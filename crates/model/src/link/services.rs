@@ -191,6 +191,7 @@ fn join(service: &mut Service, other: Service) {
     prefer(&mut service.callers.timeout, other.callers.timeout);
     prefer(&mut service.callers.attempts, other.callers.attempts);
     prefer(&mut service.callers.backoff, other.callers.backoff);
+    service.said.join(other.said);
     for (name, variable) in other.variables {
         service.variables.entry(name).or_insert(variable);
     }

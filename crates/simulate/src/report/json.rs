@@ -60,7 +60,7 @@ struct JsonRehearsal<'a> {
 
 #[derive(Serialize)]
 struct JsonNeed<'a> {
-    fact: &'a str,
+    fact: String,
     why: &'a str,
     lines: String,
 }
@@ -192,8 +192,8 @@ fn rehearsal<'a>(one: &'a Rehearsal, platform: &Platform, run: &Run<'_>) -> Json
 
 fn need(need: &Need) -> JsonNeed<'_> {
     JsonNeed {
-        fact: &need.fact,
-        why: &need.why,
+        fact: need.path(),
+        why: need.reason(),
         lines: need.lines(),
     }
 }

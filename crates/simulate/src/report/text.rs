@@ -130,12 +130,10 @@ pub(super) fn not_run(out: &mut String, rehearsals: &[Rehearsal], style: Style) 
             style.paint("1;33", name)
         );
         for need in &rehearsal.needs {
-            let _ = writeln!(out, "  {} ({})", style.bold(&need.fact), need.why);
-            let _ = writeln!(
-                out,
-                "    --set {}={}   or in cofferdam.yaml:",
-                need.fact, need.example
-            );
+            let path = need.path();
+            let _ = writeln!(out, "  {} ({})", style.bold(&path), need.reason());
+            let example = need.fact.example;
+            let _ = writeln!(out, "    --set {path}={example}   or in cofferdam.yaml:");
             for line in need.lines().lines() {
                 let _ = writeln!(out, "      {line}");
             }

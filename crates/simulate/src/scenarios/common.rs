@@ -7,7 +7,7 @@ use cofferdam_model::cells::Routing;
 use cofferdam_model::kafka::{CommitOrder, Consumer, KafkaClient};
 use cofferdam_model::scaling::ScalingBehaviour;
 use cofferdam_model::workload::Amount;
-use cofferdam_model::{Environment, Fact, Service};
+use cofferdam_model::{Environment, Fact, Service, registry};
 
 use cofferdam_policy::breaker::BreakerConfig;
 use cofferdam_policy::window::WindowConfig;
@@ -305,14 +305,17 @@ fn rate(
     let (of_topic, ask) = match topics.as_slice() {
         [one] => (
             one.peak_rate.as_ref(),
-            format!("kafka.topics.{}.messages_per_second", one.name.value),
+            Need::of(&registry::topics::MESSAGES_PER_SECOND, &one.name.value),
         ),
-        _ => (None, format!("services.{}.requests_per_second", service.name)),
+        _ => (
+            None,
+            Need::of(&registry::services::REQUESTS_PER_SECOND, &service.name),
+        ),
     };
     facts.need(
         "messages a second",
         of_topic.or(service.peak_rate.as_ref()),
-        (&ask, "1000", "it decides how fast a lag grows"),
+        ask.because("it decides how fast a lag grows"),
     )
 }
 
@@ -332,11 +335,8 @@ pub(super) fn group(
     let time = facts.need(
         "time for a message",
         consumer.time_per_record.as_ref(),
-        (
-            &format!("services.{}.time_per_message", service.name),
-            "5ms",
-            "it decides how many messages a member can process",
-        ),
+        Need::of(&registry::services::TIME_PER_MESSAGE, &service.name)
+            .because("it decides how many messages a member can process"),
     );
     let threads = members::threads(consumer, facts);
     let per_replica = members::per_replica(consumer, service, facts);

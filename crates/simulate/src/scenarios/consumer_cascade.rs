@@ -4,6 +4,7 @@
 use cofferdam_model::Environment;
 use cofferdam_model::kafka::{CommitOrder, Consumer};
 use cofferdam_model::overlay::Overlay;
+use cofferdam_model::registry;
 use cofferdam_model::units::count;
 use cofferdam_policy::Time;
 
@@ -95,15 +96,11 @@ fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>
             .flat_map(|id| &env.workloads[id.0].containers)
             .find_map(|container| container.memory_limit.as_ref())
             .map(|limit| facts.input("memory limit", limit));
-        let ask = format!("services.{}.memory_per_message", service.name);
         let each = facts.need(
             "memory of a message",
             service.memory_per_message.as_ref(),
-            (
-                &ask,
-                "20KiB",
-                "with the memory limit it decides when a member whose queue has no bound is killed",
-            ),
+            Need::of(&registry::services::MEMORY_PER_MESSAGE, &service.name)
+                .because("with the memory limit it decides when a member whose queue has no bound is killed"),
         );
         match (limit, each) {
             (Some(limit), Some(each)) if each.0 > 0 => Some(limit.0 / each.0),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cofferdam_model::kafka::Consumer;
 use cofferdam_model::overlay::Overlay;
+use cofferdam_model::registry;
 use cofferdam_model::units::amount;
 use cofferdam_model::workload::{Completeness, Container, Workload};
 use cofferdam_model::{Environment, Service};
@@ -105,11 +106,11 @@ fn case(
     });
     facts.input("CPU request", &request.clone().map(|cpu| cpu.to_string()));
     let request = request.value.cores();
-    let ask = format!("services.{}.cpu_per_request", service.name);
     let work = facts.need(
         "processor time of one request",
         service.cpu_per_request.as_ref(),
-        (&ask, "2ms", "it decides for how long the threads run at once"),
+        Need::of(&registry::services::CPU_PER_REQUEST, &service.name)
+            .because("it decides for how long the threads run at once"),
     );
     let used = used(env, service, request, &mut facts);
     let batch = consumer
@@ -180,20 +181,13 @@ fn used(env: &Environment, service: &Service, request: f64, facts: &mut Evidence
     let rate = facts.need(
         "requests a second, all replicas",
         service.peak_rate.as_ref(),
-        (
-            &format!("services.{}.requests_per_second", service.name),
-            "100",
-            "without an autoscaler it decides how busy a replica is",
-        ),
+        Need::of(&registry::services::REQUESTS_PER_SECOND, &service.name)
+            .because("without an autoscaler it decides how busy a replica is"),
     );
     let replicas = facts.need(
         "replicas",
         replicas,
-        (
-            &format!("services.{}.replicas", service.name),
-            "{min: 1, max: 1}",
-            "it decides how busy a replica is",
-        ),
+        Need::of(&registry::services::REPLICAS, &service.name).because("it decides how busy a replica is"),
     );
     Some(rate?.0 / f64::from(replicas?.max(1)) * work)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use cofferdam_model::calls::Breaker as Declared;
 use cofferdam_model::cells::Routing;
 use cofferdam_model::overlay::Overlay;
+use cofferdam_model::registry;
 use cofferdam_model::{Environment, Service};
 use cofferdam_policy::Time;
 use cofferdam_policy::breaker::{Breaker, BreakerConfig, Recorded};
@@ -75,11 +76,8 @@ fn case(env: &Environment) -> Result<Case, Vec<Need>> {
         let traffic = facts.need(
             format!("{name}: requests at peak"),
             cell.traffic.as_ref(),
-            (
-                &format!("cells.{name}.requests_per_second"),
-                "1000",
-                "it decides how soon a small share of failures can be distinguished from chance",
-            ),
+            Need::of(&registry::cells::REQUESTS_PER_SECOND, name)
+                .because("it decides how soon a small share of failures can be distinguished from chance"),
         );
         cells.push((name.clone(), traffic.map_or(0.0, |rate| rate.0)));
     }
@@ -89,14 +87,12 @@ fn case(env: &Environment) -> Result<Case, Vec<Need>> {
         .iter()
         .filter(|s| s.service_time.is_some())
         .max_by(|a, b| rate(a).total_cmp(&rate(b)));
-    let ask = env.services.first().map_or_else(
-        || "services.NAME.service_time".to_owned(),
-        |s| format!("services.{}.service_time", s.name),
-    );
+    let asked = env.services.first().map(|service| service.name.as_str());
     let service = facts.need(
         "time that a request takes when nothing is lost",
         busiest.and_then(|s| s.service_time.as_ref()),
-        (&ask, "50ms", "a lost packet is visible in comparison with it"),
+        Need::of_one(&registry::services::SERVICE_TIME, asked)
+            .because("a lost packet is visible in comparison with it"),
     );
     let Some(service) = service.filter(|_| facts.needs.is_empty()) else {
         return Err(facts.needs);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use cofferdam_model::Environment;
 use cofferdam_model::kafka::{Acks, KafkaClient, Producer, ProducerRole, Topic};
 use cofferdam_model::overlay::Overlay;
+use cofferdam_model::registry;
 use cofferdam_model::units::count;
 use cofferdam_policy::{Random, Time};
 
@@ -82,30 +83,20 @@ fn case(env: &Environment, producer: &Producer, topic: &Topic) -> Result<Case, V
             .as_ref()
             .or(topic.peak_rate.as_ref())
             .or(service.and_then(|s| s.peak_rate.as_ref())),
-        (
-            &format!("kafka.topics.{name}.messages_per_second"),
-            "1000",
-            "together with the followers' lag it gives the messages that only the leader has",
-        ),
+        Need::of(&registry::topics::MESSAGES_PER_SECOND, name)
+            .because("together with the followers' lag it gives the messages that only the leader has"),
     );
     let kafka = env.kafka_clusters.first();
     let lag = facts.need(
         "followers are behind by",
         kafka.and_then(|k| k.replication_lag.as_ref()),
-        (
-            "kafka.replication_lag",
-            "50ms",
-            "together with the rate it gives the messages that only the leader has",
-        ),
+        Need::one(&registry::kafka::REPLICATION_LAG)
+            .because("together with the rate it gives the messages that only the leader has"),
     );
     let brokers = facts.need(
         "brokers",
         kafka.and_then(|k| k.brokers.as_ref()),
-        (
-            "kafka.brokers",
-            "3",
-            "it decides how many partitions one of them leads",
-        ),
+        Need::one(&registry::kafka::BROKERS).because("it decides how many partitions one of them leads"),
     );
     let partitions = facts
         .input_or(

@@ -96,7 +96,8 @@ impl Prepared {
             Ok(case) => self.cases.push(case),
             Err(needs) => {
                 for need in needs {
-                    if !self.needs.iter().any(|n| n.fact == need.fact) {
+                    let same = |n: &Need| n.fact == need.fact && n.name == need.name;
+                    if !self.needs.iter().any(same) {
                         self.needs.push(need);
                     }
                 }

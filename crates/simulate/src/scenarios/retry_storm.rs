@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cofferdam_model::calls::{Breaker, Call, CallTarget, TimeoutSetting};
 use cofferdam_model::overlay::Overlay;
+use cofferdam_model::registry;
 use cofferdam_model::{Environment, Fact, Owner, Service};
 use cofferdam_policy::Time;
 use cofferdam_policy::breaker::BreakerConfig;
@@ -154,15 +155,11 @@ fn timeout<'a>(env: &'a Environment, service: &'a Service) -> Option<&'a Fact<Du
 
 fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
     let mut facts = Evidence::new();
-    let path = |key: &str| format!("services.{}.{key}", service.name);
     let rate = facts.need(
         "requests a second, all replicas",
         service.peak_rate.as_ref(),
-        (
-            &path("requests_per_second"),
-            "1000",
-            "with the capacity it is the load, which decides whether a storm feeds itself",
-        ),
+        Need::of(&registry::services::REQUESTS_PER_SECOND, &service.name)
+            .because("with the capacity it is the load, which decides whether a storm feeds itself"),
     );
     let replicas = facts.input_or(
         "replicas",
@@ -173,38 +170,26 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
     let capacity = facts.need(
         "requests a second that a replica can serve",
         service.capacity_per_pod.as_ref(),
-        (
-            &path("capacity_per_pod"),
-            "150",
-            "with the rate it is the load, which decides whether a storm feeds itself",
-        ),
+        Need::of(&registry::services::CAPACITY_PER_POD, &service.name)
+            .because("with the rate it is the load, which decides whether a storm feeds itself"),
     );
     let work = facts.need(
         "time that a request takes",
         service.service_time.as_ref(),
-        (
-            &path("service_time"),
-            "20ms",
-            "it decides how many requests a replica works on at once",
-        ),
+        Need::of(&registry::services::SERVICE_TIME, &service.name)
+            .because("it decides how many requests a replica works on at once"),
     );
     let patience = facts.need(
         "callers wait",
         timeout(env, service),
-        (
-            &path("callers.timeout"),
-            "2s",
-            "requests that wait longer are served although their callers have given up",
-        ),
+        Need::of(&registry::services::CALLERS_TIMEOUT, &service.name)
+            .because("requests that wait longer are served although their callers have given up"),
     );
     let tries = facts.need(
         "total tries",
         attempts(env, service),
-        (
-            &path("callers.attempts"),
-            "3",
-            "each additional try multiplies the load while tries time out",
-        ),
+        Need::of(&registry::services::CALLERS_ATTEMPTS, &service.name)
+            .because("each additional try multiplies the load while tries time out"),
     );
     let backoff = service
         .callers

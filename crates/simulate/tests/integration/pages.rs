@@ -152,7 +152,7 @@ fn no_scenario_computes_a_figure_from_a_service_without_replicas() {
         .find(|r| r.scenario.name == "rolling-restart")
         .unwrap();
     assert!(rolling.results.is_empty());
-    assert_eq!(rolling.needs[0].fact, "services.api.replicas.current");
+    assert_eq!(rolling.needs[0].path(), "services.api.replicas.current");
 }
 
 /// Values that are each possible, but whose product no machine can follow.

@@ -30,6 +30,7 @@ use crate::source::FileId;
 pub use change::Change;
 pub use data::Data;
 pub use error::EditError;
+pub use scalar::yaml_name;
 use site::{Site, Writer};
 
 /// One edit.

@@ -56,6 +56,15 @@ pub(super) fn yaml_double(text: &str) -> String {
     out
 }
 
+/// A name as YAML writes it, as a key or a value on one line, in brackets too: in double quotes unless every reader takes
+/// it for this text without them.
+pub fn yaml_name(text: &str) -> String {
+    match yaml_plain(text, true) {
+        true => text.to_owned(),
+        false => yaml_double(text),
+    }
+}
+
 /// Text in single quotes as YAML writes it; `None` if it needs escapes.
 pub(super) fn yaml_single(text: &str) -> Option<String> {
     text.chars()

@@ -4,47 +4,47 @@ use crate::finding::{Finding, Severity, Unjudged};
 use crate::report::names::Names;
 use crate::report::text::Style;
 use crate::report::unjudged::{not_judged, reasons};
+use cofferdam_model::registry::{Missing, Need, kafka, services, topics};
 use cofferdam_model::{Apart, Deployment, DeploymentKind, Opening, PlaceApart, Platform, ProjectId};
 use cofferdam_model::{Environment, FileId, Project, SourceFile, Span};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-fn unjudged(subject: &str, needs: &[&str]) -> Unjudged {
+fn unjudged(subject: &str, needs: &[Missing]) -> Unjudged {
     Unjudged {
         rule: crate::RuleId::new("a-rule"),
         environments: vec!["default".to_owned()],
         subject: subject.to_owned(),
-        needs: needs.iter().map(|n| (*n).to_owned()).collect(),
+        needs: needs.to_vec(),
         partial: Some("half of it is known".to_owned()),
     }
 }
 
 #[test]
 fn each_reason_is_listed_once_and_the_most_frequent_first() {
+    let rate = |name| {
+        Need::of(&services::REQUESTS_PER_SECOND, name)
+            .because("peak load")
+            .into()
+    };
     let all = [
-        unjudged("topic a", &["kafka.topics.a.partitions"]),
+        unjudged("topic a", &[Need::of(&topics::PARTITIONS, "a").into()]),
         unjudged(
             "producer of x",
             &[
-                "services.x.requests_per_second (peak load)",
-                "kafka.replication_lag (lag)",
+                rate("x"),
+                Need::one(&kafka::REPLICATION_LAG).because("lag").into(),
             ],
         ),
-        unjudged(
-            "producer of y.z",
-            &["services.y.z.requests_per_second (peak load)"],
-        ),
-        unjudged(
-            "producer of y.z again",
-            &["services.y.z.requests_per_second (peak load)"],
-        ),
-        unjudged("Deployment a", &["the database, under `databases`"]),
-        unjudged("Deployment b", &["the database, under `databases`"]),
+        unjudged("producer of y.z", &[rate("y.z")]),
+        unjudged("producer of y.z again", &[rate("y.z")]),
+        unjudged("Deployment a", &["the database, under `databases`".into()]),
+        unjudged("Deployment b", &["the database, under `databases`".into()]),
         unjudged(
             "pool of p",
             &[
-                "services.p.pool.size (size)",
-                "services.q.pool.size (other words)",
+                Need::of(&services::POOL_SIZE, "p").because("size").into(),
+                Need::of(&services::POOL_SIZE, "q").because("other words").into(),
             ],
         ),
     ];

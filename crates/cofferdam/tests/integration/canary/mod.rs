@@ -121,6 +121,8 @@ fn no_subcommand_shows_a_secret_of_any_file_in_any_format() {
             &["simulate", path, "--runs", "1", "--format", "json"],
             &["simulate", path, "--runs", "1", "--format", "svg"],
             &["simulate", path, "--runs", "1", "--compare", path],
+            &["facts", path, "--missing"],
+            &["facts", path, "--all", "--format", "json"],
             &["init", path, "--print"],
             &["init", path],
         ];
@@ -153,6 +155,7 @@ fn no_refused_overlay_or_statement_shows_a_secret() {
             for verb in [
                 &["check", path] as &[&str],
                 &["init", path, "--print"],
+                &["facts", path],
                 &["simulate", path],
             ] {
                 found.extend(leaks(&canary, overlay, &printed(verb)));
@@ -177,6 +180,8 @@ fn no_refused_overlay_or_statement_shows_a_secret() {
                 &["check", path, "--rule", &filled],
                 &["check", path, "--config", &filled],
                 &["simulate", path, "--scenario", &filled],
+                &["facts", path, "--environment", &filled],
+                &["facts", path, "--set", &filled],
                 &["explain", &filled],
                 &["init", &filled],
             ] {
@@ -293,6 +298,7 @@ fn lines_of_a_file_that_cannot_be_read_show_no_text_that_may_be_a_secret() {
                 &["check", root, "--format", "json"],
                 &["simulate", root],
                 &["init", root],
+                &["facts", root],
             ] {
                 let printed = printed(arguments);
                 shown.extend(

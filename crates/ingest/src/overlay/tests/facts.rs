@@ -4,6 +4,7 @@ use super::{applied, document, environment_with, place};
 use crate::overlay::*;
 use cofferdam_model::alerts::Slo;
 use cofferdam_model::database::{Database, Engine};
+use cofferdam_model::registry::{Section, Value, services};
 use cofferdam_model::{Environment, Fact, Owner, Priority, Rate, Share, Source, link};
 use std::time::Duration;
 
@@ -108,6 +109,7 @@ fn a_statement_changes_what_files_declare() {
         target: Some(Fact::declared(Share(0.99), place())),
         window: None,
         indicator: None,
+        said: Default::default(),
     });
     let text = "
 databases:
@@ -188,6 +190,7 @@ fn a_stated_topic_must_be_listed_or_used_by_files() {
                 min_insync_replicas: None,
                 retention: None,
                 peak_rate: None,
+                said: Default::default(),
             });
         }
         env
@@ -220,13 +223,18 @@ fn statements_on_the_command_line_override_the_file() {
     let given = given(&mut repo, "services.\"api\".requests_per_second = 7").unwrap();
     let document = load_with(Written::at_root(&repo).as_ref(), std::slice::from_ref(&given)).unwrap();
     for environment in ["production", "other"] {
-        let service = &document.sections(environment).services[0].entry;
-        assert_eq!(service.rate.as_ref().unwrap().value.0, 7.0, "{environment}");
-        assert_eq!(service.processes.as_ref().unwrap().value, 2);
+        let service = &document.sections(environment).of(Section::Services)[0];
+        let value = |fact| service.get(fact).map(|stated| stated.value.clone());
+        assert_eq!(
+            value(&services::REQUESTS_PER_SECOND),
+            Some(Value::Rate(Rate(7.0))),
+            "{environment}"
+        );
+        assert_eq!(value(&services::PROCESSES), Some(Value::Whole(2)));
     }
     // Without a file they are the overlay.
     let alone = load_with(None, &[given]).unwrap();
-    assert_eq!(alone.sections("production").services.len(), 1);
+    assert_eq!(alone.sections("production").of(Section::Services).len(), 1);
 }
 
 #[test]

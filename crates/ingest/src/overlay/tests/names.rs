@@ -4,6 +4,7 @@ use super::{applied, document, environment_with, place, repo};
 use crate::overlay::*;
 use cofferdam_model::database::Database;
 use cofferdam_model::overlay::PinValue;
+use cofferdam_model::registry::{self, Section};
 use cofferdam_model::{Fact, Owner, link};
 
 #[test]
@@ -167,11 +168,13 @@ fn patterns_of_paths_are_relative_to_the_overlays_directory() {
 fn directories_of_code_are_made_relative_to_the_root() {
     let text = "services:\n  a: {code: [src/a, ./src/a/lib]}\n  b: {code: [src/b]}\n  all: {code: [src]}\n";
     let document = document_above(text, "src/a");
-    let code: Vec<Vec<PathBuf>> = (document.common.services.iter())
-        .map(|service| service.entry.code.clone())
-        .collect();
+    let code = |service: &super::sections::Named| -> Vec<String> {
+        let names = service.names(&registry::services::CODE).iter();
+        names.map(|name| name.value.clone()).collect()
+    };
+    let code: Vec<Vec<String>> = document.common.of(Section::Services).iter().map(code).collect();
     assert_eq!(
         code,
-        [vec![PathBuf::new(), "lib".into()], vec![], vec![PathBuf::new()]]
+        [vec!["".to_owned(), "lib".to_owned()], vec![], vec!["".to_owned()]]
     );
 }

@@ -201,6 +201,7 @@ mod tests {
             target: None,
             window: None,
             indicator: None,
+            said: Default::default(),
         });
         assert!(is_served(&env));
         let mut env = Environment::default();

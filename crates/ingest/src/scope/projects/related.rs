@@ -1,6 +1,7 @@
 //! Which repositories are one platform: one names a file of the other, or calls a service that only the other declares.
 
 use super::{ByDirectory, directory_of, in_directories};
+use crate::overlay::is_silent;
 use cofferdam_model::link::is_bought_in;
 use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::repo::{Repo, normalise};
@@ -33,7 +34,8 @@ impl Numbers {
 pub(super) fn related(repo: &Repo, repositories: &[PathBuf]) -> BTreeSet<(usize, usize)> {
     let numbers = Numbers::of(repositories);
     let declared = declared(repo, &numbers);
-    let paths: Vec<&Path> = repo.files.keys().map(PathBuf::as_path).collect();
+    let paths = repo.files.keys().map(PathBuf::as_path);
+    let paths: Vec<&Path> = paths.filter(|path| !is_silent(repo, path)).collect();
     let runs: Vec<&[&Path]> = in_directories(&paths).collect();
     let of_run = |run: &&[&Path]| {
         let directory = directory_of(run);

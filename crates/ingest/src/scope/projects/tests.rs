@@ -24,6 +24,22 @@ fn one_repository_is_one_project() {
 }
 
 #[test]
+fn an_overlay_joins_what_lies_below_it_only_if_it_states_something() {
+    let with = |overlay| {
+        roots(&[
+            ("cofferdam.yaml", overlay),
+            ("shop/README.md", ""),
+            ("till/README.md", ""),
+        ])
+    };
+    // As `init` writes it: names without a value, and comments that name files.
+    let silent = "version: 1\nservices:\n  api:\n    pool:\n## as in ../till/README.md and shop/README.md\n#     size: 5\n";
+    assert_eq!(with(silent), ["", "shop", "till"]);
+    assert_eq!(with("services: {api: {processes: 2}}\n"), [""]);
+    assert_eq!(with("services: [\n"), [""]);
+}
+
+#[test]
 fn repositories_side_by_side_are_projects() {
     assert_eq!(
         roots(&[

@@ -74,6 +74,7 @@ pub(super) fn service_level(context: &Context<'_>, resource: &Resource, parts: &
             Fact::inferred(i.to_owned(), header(resource), why)
         }),
         name: name.value,
+        said: Default::default(),
     });
 }
 

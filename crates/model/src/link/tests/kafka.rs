@@ -17,6 +17,7 @@ pub(super) fn topic(name: &str) -> Topic {
         min_insync_replicas: None,
         retention: None,
         peak_rate: None,
+        said: Default::default(),
     }
 }
 

@@ -94,6 +94,7 @@ fn code_that_no_file_describes_is_a_service_only_if_something_runs_in_it() {
         target: None,
         window: None,
         indicator: None,
+        said: Default::default(),
     });
     link(&mut env);
     assert_eq!(names(&env), ["api", "billing", "web"]);

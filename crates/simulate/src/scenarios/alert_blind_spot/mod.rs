@@ -22,7 +22,7 @@ use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::responder::Responder;
 use crate::limits::{self, Quantity};
 use crate::outcome::{Outcome, Role, shown};
-use cofferdam_formulas::{Evidence, Need};
+use cofferdam_formulas::Evidence;
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -86,7 +86,10 @@ fn prepare(env: &Environment, overlay: &Overlay) -> Prepared {
             .filter(|alert| alert.enabled.as_ref().is_none_or(|on| on.value))
             .collect();
         if !own.is_empty() {
-            prepared.add(case(env, overlay, (ServiceId(number), service), &own));
+            // Nobody can state the timing of an alert, so a service without a known one asks for nothing.
+            if let Some(case) = case(env, overlay, (ServiceId(number), service), &own) {
+                prepared.add(Ok(case));
+            }
         }
     }
     if prepared.is_empty() {
@@ -100,7 +103,7 @@ fn case(
     overlay: &Overlay,
     (id, service): (ServiceId, &Service),
     own: &[&Declared],
-) -> Result<Case, Vec<Need>> {
+) -> Option<Case> {
     let mut facts = Evidence::new();
     let mut alerts = Vec::new();
     for alert in own {
@@ -109,12 +112,7 @@ fn case(
         }
     }
     if alerts.is_empty() {
-        let need = Need {
-            fact: format!("slos.{}", service.name),
-            why: "no alert of this service has a known timing".to_owned(),
-            example: "{}".to_owned(),
-        };
-        return Err(vec![need]);
+        return None;
     }
     let setup = Setup {
         service: service.name.clone(),
@@ -159,7 +157,7 @@ fn case(
     }];
     let who = format!("service {subject}");
     let case = Case::new(subject, facts, move |streams, trace| run(&setup, streams, trace));
-    Ok(case.limited(&who, &quantities))
+    Some(case.limited(&who, &quantities))
 }
 
 /// Second `second` of a run.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use cofferdam_model::Environment;
 use cofferdam_model::cells::{LocalCacheKind, Routing};
 use cofferdam_model::overlay::Overlay;
+use cofferdam_model::registry;
 use cofferdam_policy::Time;
 
 use super::{Case, Prepared, Scenario, common};
@@ -90,20 +91,13 @@ fn case(env: &Environment, lost: usize) -> Result<Case, Vec<Need>> {
         let traffic = facts.need(
             format!("{name}: requests at peak"),
             cell.traffic.as_ref(),
-            (
-                &format!("cells.{name}.requests_per_second"),
-                "1000",
-                "it decides how much load the others have to carry",
-            ),
+            Need::of(&registry::cells::REQUESTS_PER_SECOND, name)
+                .because("it decides how much load the others have to carry"),
         );
         let capacity = facts.need(
             format!("{name}: capacity"),
             cell.capacity.as_ref(),
-            (
-                &format!("cells.{name}.capacity"),
-                "1500",
-                "it decides whether they can",
-            ),
+            Need::of(&registry::cells::CAPACITY_OF, name).because("it decides whether they can"),
         );
         if let (Some(traffic), Some(capacity)) = (traffic, capacity) {
             cells.push((name.clone(), traffic.0, capacity.0));

@@ -7,6 +7,7 @@ use cofferdam_formulas::connections::{self, Share};
 use cofferdam_formulas::defaults::{PGBOUNCER_MAX_CLIENT_CONN, PGBOUNCER_QUERY_WAIT};
 use cofferdam_formulas::{Evidence, Need, pooler};
 use cofferdam_model::database::{Database, Engine, Pool, Pooler};
+use cofferdam_model::registry::{self, Section};
 use cofferdam_model::{Environment, Service};
 
 use super::super::{Case, common};
@@ -131,10 +132,10 @@ fn leave_out_unknown(parts: &[Part], facts: &mut Evidence) {
     }
     let (unknown, others): (Vec<Need>, Vec<Need>) = std::mem::take(&mut facts.needs)
         .into_iter()
-        .partition(|need| need.fact.starts_with("services."));
+        .partition(|need| need.fact.section == Section::Services);
     facts.needs = others;
     for need in unknown {
-        facts.assume(format!("not counted, because it is not known: {}", need.fact));
+        facts.assume(format!("not counted, because it is not known: {}", need.path()));
     }
 }
 
@@ -262,14 +263,14 @@ fn flow(
     let service = env.service(part.id);
     let name = &service.name;
     let (Some(rate), Some(hold)) = (&service.peak_rate, &service.transaction_time) else {
-        let unknown = match service.peak_rate {
-            Some(_) => "transaction_time",
-            None => "requests_per_second",
+        let unknown: &registry::Entry = match service.peak_rate {
+            Some(_) => &registry::services::TRANSACTION_TIME,
+            None => &registry::services::REQUESTS_PER_SECOND,
         };
         if in_turns {
+            let unknown = registry::path_of(unknown, Some(name));
             facts.assume(format!(
-                "requests of {name} are not followed: services.{name}.{unknown} is not known, and it decides \
-                 which requests wait"
+                "requests of {name} are not followed: {unknown} is not known, and it decides which requests wait"
             ));
         }
         return None;
@@ -347,7 +348,14 @@ fn between(pooler: &Pooler, facts: &mut Evidence) -> Between {
         PGBOUNCER_QUERY_WAIT.value,
         PGBOUNCER_QUERY_WAIT.assumption,
     );
-    facts.assume("reserve_pool_timeout is 5 s, server_login_retry 15 s, server_idle_timeout 10 min, and neither min_pool_size nor max_user_connections is set, PgBouncer's defaults");
+    let idle = registry::poolers::SERVER_IDLE_TIMEOUT.of(pooler);
+    let idle = idle.map(|time| facts.input("pooler: server_idle_timeout", &time));
+    let words = if idle.is_none() {
+        "server_idle_timeout 10 min, "
+    } else {
+        ""
+    };
+    facts.assume(format!("reserve_pool_timeout is 5 s, server_login_retry 15 s, {words}and neither min_pool_size nor max_user_connections is set, PgBouncer's defaults"));
     facts.assume(
         "a client's connection begins with a statement, which in session mode takes a connection to \
         the server permanently",
@@ -361,6 +369,7 @@ fn between(pooler: &Pooler, facts: &mut Evidence) -> Between {
             reserve_pool_size: limits.reserve,
             max_db_connections: limits.most,
             query_wait_timeout,
+            server_idle_timeout: idle.unwrap_or(defaults.server_idle_timeout),
             ..defaults
         },
     }
@@ -380,5 +389,31 @@ fn mode(pooler: &Pooler, facts: &mut Evidence) -> Mode {
             Mode::Transaction
         }
         _ => Mode::Session,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stated_idle_timeout_takes_the_place_of_the_default() {
+        use cofferdam_model::registry::{Part, Value, poolers::SERVER_IDLE_TIMEOUT};
+        use cofferdam_model::{Fact, FileId, Owner, Span};
+        let span = Span::new(FileId(0), 0, 1);
+        let mut pooler = Pooler::named("pgbouncer", span, Owner::default());
+        let idle_of = |pooler: &Pooler| {
+            let mut facts = Evidence::new();
+            let idle = between(pooler, &mut facts).config.server_idle_timeout;
+            let assumed = facts
+                .assumptions
+                .iter()
+                .any(|a| a.contains("server_idle_timeout"));
+            (idle, assumed)
+        };
+        assert_eq!(idle_of(&pooler), (Duration::from_secs(600), true));
+        let stated = Fact::stated(Value::Duration(Duration::from_secs(30)), span);
+        pooler.state(&SERVER_IDLE_TIMEOUT, &stated);
+        assert_eq!(idle_of(&pooler), (Duration::from_secs(30), false));
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use cofferdam_model::kafka::Consumer;
 use cofferdam_model::overlay::Overlay;
+use cofferdam_model::registry;
 use cofferdam_model::workload::{Amount, Completeness, Container, Lifecycle, Probe, Workload};
 use cofferdam_model::{Environment, Fact, Service};
 
@@ -92,11 +93,10 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
         }
     }
     if let (true, Some(service)) = (prepared.is_empty(), without_rate) {
-        prepared.add(Err(vec![Need {
-            fact: format!("services.{}.requests_per_second", service.name),
-            why: "it decides how many requests a rollout loses".to_owned(),
-            example: "100".to_owned(),
-        }]));
+        prepared.add(Err(vec![
+            Need::of(&registry::services::REQUESTS_PER_SECOND, &service.name)
+                .because("it decides how many requests a rollout loses"),
+        ]));
     }
     if prepared.is_empty() {
         return Prepared::nothing("no declared workload serves requests");
@@ -108,12 +108,11 @@ fn case(service: &Service, workload: &Workload) -> Result<Case, Vec<Need>> {
     let mut facts = Evidence::new();
     let setup = setup(service, workload, &mut facts);
     if setup.replicas == 0 {
-        facts.needs.push(Need {
-            fact: format!("services.{}.replicas.current", service.name),
-            why: "0 replicas are declared: they serve no requests, and a rollout has nothing to replace"
-                .to_owned(),
-            example: "2".to_owned(),
-        });
+        facts.needs.push(
+            Need::of(&registry::services::REPLICAS_CURRENT, &service.name).because(
+                "0 replicas are declared: they serve no requests, and a rollout has nothing to replace",
+            ),
+        );
     }
     if !facts.needs.is_empty() {
         return Err(facts.needs);
@@ -152,11 +151,8 @@ fn setup(service: &Service, workload: &Workload, facts: &mut Evidence) -> Setup 
     let rate = facts.need(
         "requests a second, all replicas",
         service.peak_rate.as_ref(),
-        (
-            &format!("services.{}.requests_per_second", service.name),
-            "100",
-            "it decides how many requests a rollout loses",
-        ),
+        Need::of(&registry::services::REQUESTS_PER_SECOND, &service.name)
+            .because("it decides how many requests a rollout loses"),
     );
     let replicas = facts.input_or(
         "replicas",
