@@ -57,18 +57,21 @@ pub fn objective(slo: &Slo, evidence: &mut Evidence) -> Option<Objective> {
     Some(Objective { target, window })
 }
 
-/// The strictest objective of a service, otherwise the strictest of those that belong to no service.
+/// The strictest objective of a service, otherwise the strictest of those that belong to no service. What belongs to no
+/// known service may be about any: the strictest of all.
 #[must_use]
 pub fn slo_of(env: &Environment, service: Option<ServiceId>) -> Option<&Slo> {
-    let strictest = |of: Option<ServiceId>| {
-        let own = env.slos.iter().filter(|slo| slo.owner.service == of);
+    let strictest = |is_meant: &dyn Fn(&Slo) -> bool| {
         let target = |slo: &Slo| slo.target.as_ref().map_or(0.0, |target| target.value.0);
-        own.filter(|slo| slo.target.as_ref().is_some_and(|target| target.value.0 < 1.0))
+        let all = env.slos.iter().filter(|slo| is_meant(slo));
+        all.filter(|slo| slo.target.as_ref().is_some_and(|target| target.value.0 < 1.0))
             .max_by(|a, b| target(a).total_cmp(&target(b)))
     };
-    service
-        .and_then(|id| strictest(Some(id)))
-        .or_else(|| strictest(None))
+    match service {
+        Some(_) => strictest(&|slo| slo.owner.service == service)
+            .or_else(|| strictest(&|slo| slo.owner.service.is_none())),
+        None => strictest(&|_| true),
+    }
 }
 
 #[cfg(test)]
@@ -118,5 +121,6 @@ mod tests {
         };
         let name = |id| slo_of(&env, Some(ServiceId(id))).map(|slo| slo.name.as_str());
         assert_eq!((name(0), name(1)), (Some("all"), Some("other")));
+        assert_eq!(slo_of(&env, None).map(|slo| slo.name.as_str()), Some("other"));
     }
 }

@@ -129,6 +129,16 @@ impl Wanted {
     /// each does.
     #[must_use]
     pub fn fits(&self, slots: u64) -> Option<Fits> {
+        self.fits_with(slots, |share| u64::from(share.most) + u64::from(share.surge))
+    }
+
+    /// The same without the pods that a rollout adds.
+    #[must_use]
+    pub fn fits_without_rollout(&self, slots: u64) -> Option<Fits> {
+        self.fits_with(slots, |share| u64::from(share.most))
+    }
+
+    fn fits_with(&self, slots: u64, replicas: impl Fn(&Share) -> u64) -> Option<Fits> {
         let of_process = !self.shares.iter().any(|share| share.is_stated);
         let unit = |share: &Share| match of_process {
             true => u64::from(share.processes.max(1)),
@@ -136,7 +146,7 @@ impl Wanted {
         };
         let wanted = |each: u64| -> u64 {
             let of = |share: &Share| {
-                let units = (u64::from(share.most) + u64::from(share.surge)) * unit(share);
+                let units = replicas(share) * unit(share);
                 units * each.min(u64::from(share.each).div_ceil(unit(share)))
             };
             self.shares.iter().map(of).sum()
@@ -241,12 +251,11 @@ pub fn wanted<'a>(
         used.push(pool);
         evidence.owner(&pool.owner);
         let there = known.get(&(id, pool.pooler)).copied();
-        let Some((each, processes)) = of_pool((id, service), pool, &mut wanted.unknown, evidence) else {
-            continue;
-        };
-        if let Some(at) = there {
-            let share = &mut wanted.shares[at];
-            share.each = share.each.saturating_add(each);
+        let stated = service.connections_per_pod.as_ref();
+        if stated.is_none() && pool.size.is_none() {
+            wanted
+                .unknown
+                .push(Need::of(&services::CONNECTIONS_PER_POD, &service.name));
             continue;
         }
         let scale = &service.scale;
@@ -254,8 +263,31 @@ pub fn wanted<'a>(
             wanted.unknown.push(Need::of(&services::REPLICAS, &service.name));
             continue;
         };
-        let label = format!("at most {}", count(most.value.into(), "replica"));
-        let most = evidence.input_as(format!("{}: maximum replicas", service.name), most, label);
+        // What a person states leads the places of a result.
+        let stated = stated.map(|stated| {
+            let label = format!("{} each", count(stated.value.into(), "connection"));
+            evidence.input_as(
+                format!("{}: connections of a replica", service.name),
+                stated,
+                label,
+            )
+        });
+        let most = match there {
+            Some(_) => most.value,
+            None => {
+                let label = format!("at most {}", count(most.value.into(), "replica"));
+                evidence.input_as(format!("{}: maximum replicas", service.name), most, label)
+            }
+        };
+        let (each, processes) = match stated {
+            Some(each) => (each, 1),
+            None => of_pool(service, pool, evidence),
+        };
+        if let Some(at) = there {
+            let share = &mut wanted.shares[at];
+            share.each = share.each.saturating_add(each);
+            continue;
+        }
         let least = scale.min.as_ref().or(scale.current.as_ref());
         known.insert((id, pool.pooler), wanted.shares.len());
         wanted.shares.push(Share {
@@ -283,25 +315,13 @@ fn unknown_way<'a>(pool: &Pool, pooled: &BTreeMap<DatabaseId, &'a str>) -> Optio
         .copied()
 }
 
-/// The connections of one replica by one pool, and its processes; `None`, with a need, if the pool's size is not known.
-fn of_pool(
-    (_, service): (ServiceId, &Service),
-    pool: &Pool,
-    unknown: &mut Vec<Need>,
-    evidence: &mut Evidence,
-) -> Option<(u32, u32)> {
+/// The connections of one replica by one pool, and its processes.
+fn of_pool(service: &Service, pool: &Pool, evidence: &mut Evidence) -> (u32, u32) {
     let name = &service.name;
-    if let Some(stated) = &service.connections_per_pod {
-        let label = format!("{} each", count(stated.value.into(), "connection"));
-        let each = evidence.input_as(format!("{name}: connections of a replica"), stated, label);
-        return Some((each, 1));
-    }
-    let Some(size) = &pool.size else {
-        unknown.push(Need::of(&services::CONNECTIONS_PER_POD, name));
-        return None;
-    };
-    let label = format!("{} each", count(size.value.into(), "connection"));
-    let size = evidence.input_as(format!("{name}: size of a pool"), size, label);
+    let size = pool.size.as_ref().map_or(0, |size| {
+        let label = format!("{} each", count(size.value.into(), "connection"));
+        evidence.input_as(format!("{name}: size of a pool"), size, label)
+    });
     let overflow = pool.overflow.as_ref().map_or(0, |more| {
         let label = format!("and {} more", more.value);
         evidence.input_as(format!("{name}: overflow of a pool"), more, label)
@@ -310,7 +330,7 @@ fn of_pool(
         let label = count(processes.value.into(), "process");
         evidence.input_as(format!("{name}: processes"), processes, label)
     });
-    Some((processes.saturating_mul(size.saturating_add(overflow)), processes))
+    (processes.saturating_mul(size.saturating_add(overflow)), processes)
 }
 
 /// Records how the pools were found to reach their database.

@@ -159,4 +159,32 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), rows.len());
     }
+
+    /// The page with the table, as it should be.
+    fn page() -> String {
+        let mut page = "# Defaults of products\n\nWhat Cofferdam assumes where nobody sets a value. Every result that uses one names it as an assumption.\n\n\
+             | product | setting | value | versions | source |\n|---|---|---|---|---|\n"
+            .to_owned();
+        for row in rows() {
+            page.push_str(&format!(
+                "| {} | `{}` | {} | {} | {} |\n",
+                row.product, row.setting, row.value, row.versions, row.source
+            ));
+        }
+        page
+    }
+
+    #[test]
+    fn the_page_lists_every_default() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/defaults.md");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, page()).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(
+            written,
+            page(),
+            "write it again: UPDATE=1 cargo test -p cofferdam-formulas defaults"
+        );
+    }
 }

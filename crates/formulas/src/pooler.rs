@@ -79,8 +79,7 @@ pub fn limits(pooler: &Pooler, evidence: &mut Evidence) -> Limits {
             evidence.default_input("pooler: replicas", 1, why)
         }
     };
-    let users = users(pooler, evidence);
-    let (pool, reserve, most) = sizes(pooler, users, evidence);
+    let (pool, reserve, most) = sizes(pooler, evidence);
     let databases = pooler.databases.as_ref().map_or(1, |databases| {
         let label = count(databases.value.into(), "database");
         evidence.input_as("pooler: databases", databases, label)
@@ -88,7 +87,7 @@ pub fn limits(pooler: &Pooler, evidence: &mut Evidence) -> Limits {
     Limits {
         replicas: replicas.max(1),
         replicas_known: pooler.replicas.is_some(),
-        users,
+        users: users(pooler, evidence),
         users_known: pooler.users.is_some(),
         databases: databases.max(1),
         pool,
@@ -98,7 +97,7 @@ pub fn limits(pooler: &Pooler, evidence: &mut Evidence) -> Limits {
 }
 
 /// `default_pool_size`, `reserve_pool_size` and `max_db_connections`.
-fn sizes(pooler: &Pooler, users: Option<u32>, evidence: &mut Evidence) -> (u32, u32, u32) {
+fn sizes(pooler: &Pooler, evidence: &mut Evidence) -> (u32, u32, u32) {
     let pool = match &pooler.default_pool_size {
         Some(size) => {
             let label = format!("{} for each user and database", size.value);
@@ -120,8 +119,9 @@ fn sizes(pooler: &Pooler, users: Option<u32>, evidence: &mut Evidence) -> (u32, 
         }
     };
     // Where the limit over all users is smaller, the reserve decides nothing.
-    let is_capped =
-        most > 0 && users.is_none_or(|users| u64::from(users) * u64::from(pool) >= u64::from(most));
+    let users = pooler.users.as_ref().map_or(1, |users| u64::from(users.value));
+    let is_enough = pooler.dynamic_credentials.is_some() || users * u64::from(pool) >= u64::from(most);
+    let is_capped = most > 0 && is_enough;
     let name = "pooler: reserve_pool_size";
     let reserve = match &pooler.reserve_pool_size {
         Some(size) => {

@@ -33,7 +33,7 @@ impl Entries {
                     "{what}; decides {}. Example:",
                     fact.decides.unwrap_or("the outcome")
                 );
-                self.add(need, fact.example.to_owned(), why);
+                self.add(need, need.example().to_owned(), why);
             }
         }
     }

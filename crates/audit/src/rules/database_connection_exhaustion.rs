@@ -263,20 +263,11 @@ fn smaller(total: &Wanted, slots: u64) -> String {
         Some(Begins { at_once: true, .. }) => "run fewer replicas",
         _ => "lower the maximum of replicas",
     };
-    match total.fits(slots) {
-        Some(Fits { each, of_process }) => {
-            let whose = if of_process { "a process" } else { "a replica" };
-            let pools = format!(
-                "let all pools of {whose}, with their overflow, have at most {} together",
-                common::count(each, "connection")
-            );
-            match one_each > slots {
-                true => format!(
-                    "{pools}: fewer replicas do not help, because one of each service already wants more than there is"
-                ),
-                false => format!("{pools}, or {fewer}"),
-            }
-        }
+    match pools(total, slots) {
+        Some(pools) if one_each > slots => format!(
+            "{pools}: fewer replicas do not help, because one of each service already wants more than there is"
+        ),
+        Some(pools) => format!("{pools}, or {fewer}"),
         None if one_each > slots => {
             format!("{fewer} and make the pools smaller: neither alone is enough")
         }
@@ -284,6 +275,27 @@ fn smaller(total: &Wanted, slots: u64) -> String {
             "{fewer}: no size of the pools is small enough, because there are more processes than connections"
         ),
     }
+}
+
+/// How large pools may be, as a clause: so that there is room for the pods of a rollout, and without them.
+fn pools(total: &Wanted, slots: u64) -> Option<String> {
+    let words = |fits: Fits| {
+        let whose = if fits.of_process { "a process" } else { "a replica" };
+        format!("at most {} {whose}", show_number(fits.each as f64))
+    };
+    let (with, without) = (total.fits(slots), total.fits_without_rollout(slots)?);
+    Some(match with {
+        Some(with) if with == without => format!("let pools and overflow together be {}", words(with)),
+        Some(with) => format!(
+            "let pools and overflow together be {}, which leaves room for the pods of a rollout ({} without one)",
+            words(with),
+            words(without)
+        ),
+        None => format!(
+            "let pools and overflow together be {} and let rollouts add no pods (maxSurge 0)",
+            words(without)
+        ),
+    })
 }
 
 fn who(total: &Wanted) -> String {
@@ -387,7 +399,7 @@ mod tests {
         assert_eq!(finding.severity, Some(Severity::High));
         // 100 ÷ (10 + 3) = 7.
         assert!(
-            finding.remedy.contains("at most 7 connections together"),
+            finding.remedy.contains("together be at most 7 a process"),
             "{}",
             finding.remedy
         );

@@ -337,4 +337,29 @@ pub(crate) mod tests {
         };
         assert!(testing::all(&RULE, &env).is_empty());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_load_and_a_capacity_as_advised_are_silent(
+            (a, b) in (1.0f64..9000.0, 1.0f64..9000.0), (can_a, can_b) in (1.0f64..9000.0, 1.0f64..9000.0),
+        ) {
+            let with = |(a, can_a): (f64, f64), (b, can_b): (f64, f64)| {
+                let cells = vec![cell("core", 10, 0.5, Some((a, can_a))), cell("mule", 20, 0.5, Some((b, can_b)))];
+                let env = Environment { parts: Parts { cells, ..Parts::default() }, ..Environment::default() };
+                testing::all(&RULE, &env)
+            };
+            let all = with((a, can_a), (b, can_b));
+            for finding in all.iter().filter(|finding| finding.subject.ends_with("core")) {
+                let number = |before: &str| -> f64 {
+                    testing::advised(&finding.remedy, before, "/s").unwrap().replace(',', "").parse().unwrap()
+                };
+                let (load, capacity) = (number("cells below "), number("mule capacity for "));
+                let smaller = with((a * load / (a + b), can_a), (b * load / (a + b), can_b));
+                let larger = with((a, can_a), (b, capacity));
+                for still in [smaller, larger] {
+                    proptest::prop_assert!(!still.iter().any(|still| still.subject.ends_with("core")), "{}", finding.remedy);
+                }
+            }
+        }
+    }
 }

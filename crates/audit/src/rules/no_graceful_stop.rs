@@ -168,4 +168,19 @@ mod tests {
             .is_empty()
         );
     }
+
+    #[test]
+    fn a_grace_period_as_advised_is_silent() {
+        for seconds in [31u64, 599, 601, 3601, 9001] {
+            let mut env = pods::testing::env((2, 2, 2), |w| {
+                w.containers[0].pre_stop = Some(fact("sleep 10".to_owned(), 9));
+                w.containers[0].pre_stop_sleep = Some(fact(Duration::from_secs(10), 9));
+            });
+            env.services[0].request_time = Some(fact(Duration::from_secs(seconds), 10));
+            let remedy = testing::only(&RULE, &env).remedy;
+            let time = remedy.rsplit_once(" above ").unwrap().1.trim_end_matches('.');
+            env.workloads[0].grace = Some(fact(testing::advised_time(time), 11));
+            assert!(testing::all(&RULE, &env).is_empty(), "{remedy}");
+        }
+    }
 }

@@ -176,4 +176,22 @@ mod tests {
         // 15 + 3 × 10 = 45 < 75.
         assert_eq!(testing::only(&RULE, &e).figures["patience"].value, 45.0);
     }
+
+    #[test]
+    fn a_startup_probe_as_advised_is_silent() {
+        for seconds in [46u64, 75, 599, 601, 3601, 9001, 100_003] {
+            let mut env = env(false);
+            env.services[0].start_up_time = Some(fact(Duration::from_secs(seconds), 12));
+            let finding = testing::only(&RULE, &env);
+            let time = testing::advised(&finding.remedy, "of at least ", " and leave").unwrap();
+            let container = &mut env.workloads[0].containers[0];
+            container.startup = container.liveness.clone();
+            if let Some(startup) = &mut container.startup {
+                startup.initial_delay = None;
+                startup.period = Some(fact(testing::advised_time(time), 13));
+                startup.failure_threshold = Some(fact(1, 14));
+            }
+            assert!(testing::all(&RULE, &env).is_empty(), "{}", finding.remedy);
+        }
+    }
 }

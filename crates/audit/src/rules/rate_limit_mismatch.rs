@@ -142,4 +142,23 @@ mod tests {
         each.rate_limits[0].per_replica = Some(fact(true, 3));
         assert!(testing::all(&RULE, &each).is_empty(), "4 × 2,000 = 8,000");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_limit_as_advised_is_silent(limit in 1.0f64..9000.0, peak in 1.0f64..9000.0, more in 0.1f64..9000.0) {
+            // A peak above the capacity needs more than a limit.
+            let capacity = peak + more;
+            let with = |limit: f64| {
+                let mut env = env(limit, peak);
+                env.cells = vec![cell("a", 10, 1.0, Some((1.0, capacity)))];
+                testing::all(&RULE, &env)
+            };
+            for finding in with(limit) {
+                let number = testing::advised(&finding.remedy, "above ", "/s")
+                    .or_else(|| testing::advised(&finding.remedy, "at or below ", "/s"));
+                let number: f64 = number.unwrap().replace(',', "").parse().unwrap();
+                proptest::prop_assert!(with(number).is_empty(), "{}", finding.remedy);
+            }
+        }
+    }
 }

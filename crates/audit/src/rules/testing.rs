@@ -177,3 +177,15 @@ pub(crate) fn condition(window: u64, delay: u64, duration: u64) -> NewRelicTimin
         ..NewRelicTiming::default()
     }
 }
+
+/// The words of a remedy between two others: a number with its unit, which a test applies.
+pub(crate) fn advised<'a>(remedy: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = remedy.split_once(before)?;
+    Some(rest.split_once(after)?.0)
+}
+
+/// A duration or a rate as advice shows it: `10.1 min`, `7,000`.
+pub(crate) fn advised_time(text: &str) -> Duration {
+    let text = text.replace([' ', ','], "");
+    cofferdam_model::units::duration(&text).unwrap_or_else(|| panic!("{text}"))
+}

@@ -243,4 +243,24 @@ mod tests {
             (30.0, 35.0)
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn an_outer_timeout_as_advised_is_silent(outer in 1u64..900, wait in 1u64..900, connect in 1u64..900, setup in 1u64..900) {
+            use DeadlineRole::{Connect, Initialisation, PoolWait, Setup};
+            let with = |outer: Duration| {
+                let mut env = env(&[("outer", Initialisation, 1), ("setup", Setup, setup), ("wait", PoolWait, wait.max(connect)), ("connect", Connect, connect)]);
+                env.deadlines[0].value = fact(outer, 0);
+                testing::all(&RULE, &env)
+            };
+            for finding in with(Duration::from_secs(outer)) {
+                let above = testing::advised(&finding.remedy, "raise outer above ", ".").map(str::to_owned);
+                // A fraction has a point as well.
+                let above = finding.remedy.rsplit_once(" above ").map_or(above.unwrap_or_default(), |(_, time)| {
+                    time.trim_end_matches('.').to_owned()
+                });
+                proptest::prop_assert!(with(testing::advised_time(&above) + Duration::from_secs(1)).is_empty(), "{}", finding.remedy);
+            }
+        }
+    }
 }

@@ -134,6 +134,8 @@ fn what_fits_counts_processes_and_the_pods_of_a_rollout_and_leaves_small_pools_a
         })
     };
     assert_eq!(one.fits(97), process(7));
+    // 97 ÷ 10 = 9.
+    assert_eq!(one.fits_without_rollout(97), process(9));
     // 8 processes: 97 ÷ (13 × 8) is less than one.
     assert_eq!(wanted_of(vec![share(80, 8, (1, 10, 3))]).fits(97), None);
     assert_eq!(wanted_of(vec![share(80, 8, (1, 10, 3))]).fits(250), process(2));

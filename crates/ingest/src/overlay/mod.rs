@@ -40,9 +40,15 @@ pub const NAMES: [&str; 2] = ["cofferdam.yaml", "cofferdam.yml"];
 pub(crate) fn is_silent(repo: &Repo, path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     let says_nothing = |node: &Node| match &node.value {
-        Value::Map(map) => map
-            .iter()
-            .all(|(key, value)| &*key.text == "version" || fields::says_nothing(value)),
+        Value::Map(map) => map.iter().all(|(key, value)| match &*key.text {
+            "version" => true,
+            // The name of an environment is a statement by itself.
+            "environments" => {
+                matches!(&value.value, Value::Null)
+                    || matches!(&value.value, Value::Map(map) if map.iter().next().is_none())
+            }
+            _ => fields::says_nothing(value),
+        }),
         _ => fields::says_nothing(node),
     };
     if !name.is_some_and(|name| NAMES.contains(&name)) {

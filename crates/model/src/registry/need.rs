@@ -16,6 +16,8 @@ pub struct Need {
     pub name: Option<String>,
     /// Why it is needed here, as a clause; the fact's own reason counts if there is none.
     pub why: Option<Cow<'static, str>>,
+    /// A value that it may have here, as YAML; the fact's own example counts if there is none.
+    pub example: Option<String>,
 }
 
 impl Need {
@@ -26,6 +28,7 @@ impl Need {
             fact,
             name: Some(name.into()),
             why: None,
+            example: None,
         }
     }
 
@@ -42,6 +45,7 @@ impl Need {
             fact,
             name: name.map(str::to_owned),
             why: None,
+            example: None,
         }
     }
 
@@ -52,6 +56,7 @@ impl Need {
             fact,
             name: None,
             why: None,
+            example: None,
         }
     }
 
@@ -60,6 +65,19 @@ impl Need {
     pub fn because(mut self, why: impl Into<Cow<'static, str>>) -> Self {
         self.why = Some(why.into());
         self
+    }
+
+    /// The same with a value that it may have here: the name of a part.
+    #[must_use]
+    pub fn such_as(mut self, name: &str) -> Self {
+        self.example = Some(yaml_name(name));
+        self
+    }
+
+    /// A value that it may have, as YAML.
+    #[must_use]
+    pub fn example(&self) -> &str {
+        self.example.as_deref().unwrap_or(self.fact.example)
     }
 
     /// Its name, as in `cofferdam.yaml` and for `--set`: `services.api.requests_per_second`.
@@ -101,7 +119,7 @@ impl Need {
                 lines.push(':');
             }
         }
-        format!("{lines} {}", self.fact.example)
+        format!("{lines} {}", self.example())
     }
 }
 

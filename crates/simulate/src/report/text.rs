@@ -132,7 +132,7 @@ pub(super) fn not_run(out: &mut String, rehearsals: &[Rehearsal], style: Style) 
         for need in &rehearsal.needs {
             let path = need.path();
             let _ = writeln!(out, "  {} ({})", style.bold(&path), need.reason());
-            let example = need.fact.example;
+            let example = need.example();
             let _ = writeln!(out, "    --set {path}={example}   or in cofferdam.yaml:");
             for line in need.lines().lines() {
                 let _ = writeln!(out, "      {line}");

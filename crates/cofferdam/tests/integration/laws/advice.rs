@@ -13,10 +13,15 @@ fn a_remedys_number_silences_the_rule_that_gave_it() {
     over_platforms(|spec| {
         let report = checked(&spec.read());
         for finding in findings(&report, "database-connection-exhaustion", "main") {
-            if let Some(n) = after(finding, "have at most ") {
+            if let Some(n) = after(finding, "together be at most ") {
                 *taken.entry("smaller pools").or_default() += 1;
-                let of_process = finding.remedy.contains("pools of a process");
-                silent(&smaller(spec.clone(), n, of_process), finding)?;
+                let mut spec = smaller(spec.clone(), n, finding.remedy.contains(" a process"));
+                if finding.remedy.contains("maxSurge 0") {
+                    spec.services
+                        .iter_mut()
+                        .for_each(|service| service.surge = Some(0));
+                }
+                silent(&spec, finding)?;
             }
             if let Some(n) = after(finding, "PgBouncer with at most ") {
                 *taken.entry("a pooler").or_default() += 1;

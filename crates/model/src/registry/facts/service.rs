@@ -38,7 +38,7 @@ facts! {
     /// Services.
     services of Services;
     REQUESTS_PER_SECOND: Rate = ("requests_per_second", Kind::Rate),
-        "Requests or messages that it handles at peak, all replicas together.", "1000",
+        "Requests or messages that it handles at peak, all replicas together.", "100",
         Slot::Service(field!(peak_rate)), decides("how much load it carries");
     CONNECTIONS_PER_POD: u32 = ("connections_per_pod", Kind::Whole),
         "Maximum number of connections to SQL databases of one replica, over all pools and processes.", "20",
