@@ -243,9 +243,8 @@ pub fn wanted<'a>(
         }
         if let Some(pooler) = unknown_way(pool, &pooled) {
             let why = format!("whether it connects through {pooler} or to the database itself");
-            wanted
-                .unknown
-                .push(Need::of(&services::DATABASE, &service.name).because(why));
+            let need = Need::of(&services::DATABASE, &service.name);
+            wanted.unknown.push(need.because(why).such_as(pooler));
             continue;
         }
         used.push(pool);

@@ -132,12 +132,12 @@ pub fn timing(alert: &Alert, evidence: &mut Evidence) -> Option<Timing> {
                     Some((name, taking.known(name, fact, label)))
                 })
                 .collect();
-            (!parts.is_empty()).then(|| {
-                Timing::Other(Other {
-                    product: *product,
-                    parts,
-                })
-            })
+            let is_known = !parts.is_empty();
+            let other = Other {
+                product: *product,
+                parts,
+            };
+            is_known.then_some(Timing::Other(other))
         }
     }
 }
