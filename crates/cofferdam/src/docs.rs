@@ -14,10 +14,11 @@ pub(crate) fn address(given: Option<&str>) -> Result<Option<&'static str>, Strin
     let rest = ["https://", "http://"]
         .iter()
         .find_map(|scheme| address.strip_prefix(scheme));
-    let plain = |c: char| c.is_ascii_graphic() && !"@\"'<>\\`".contains(c);
+    let plain = |c: char| c.is_ascii_graphic() && !"@\"'<>\\`?#".contains(c);
     if !rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(plain)) {
         return Err(
-            "--docs-url takes an address that begins with https:// or http://, without a password".to_owned(),
+            "--docs-url takes an address that begins with https:// or http://, without a password, a query or a fragment"
+                .to_owned(),
         );
     }
     // The command prints it until it ends.
@@ -41,6 +42,8 @@ mod tests {
             "https://user:pass@example.org",
             "http://a b",
             "javascript:x",
+            "https://example.org/?token=x",
+            "https://example.org/#top",
         ] {
             assert!(of(wrong).is_err(), "{wrong}");
         }

@@ -2,6 +2,7 @@
 
 use crate::exit::FINDINGS;
 use crate::output;
+use cofferdam_model::redact;
 use cofferdam_policy::Time;
 use cofferdam_policy::trace::{Case, Parted, Replay, Stop, Summary, Told};
 use std::collections::BTreeMap;
@@ -155,15 +156,18 @@ fn told(parted: &Parted) -> String {
     out
 }
 
+/// Which policy of which case. The names are text of the file: a line break in one would print a false line, and a secret in
+/// one is hidden as in a message.
 fn owner(case: &Case, entity: &str) -> String {
     let side = case
         .side
         .as_ref()
         .map_or_else(String::new, |side| format!(", {side}"));
-    if case.scenario.is_empty() {
-        return format!("{entity}{side}");
-    }
-    format!("{}: {}{side}: {entity}", case.scenario, case.subject)
+    let named = match case.scenario.as_str() {
+        "" => format!("{entity}{side}"),
+        scenario => format!("{scenario}: {}{side}: {entity}", case.subject),
+    };
+    redact::statement(&named.replace(char::is_control, "\u{FFFD}"))
 }
 
 fn table(summary: &Summary) -> String {
@@ -189,4 +193,18 @@ fn table(summary: &Summary) -> String {
         );
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_a_trace_prints_no_false_line_and_no_secret() {
+        let case = Case::default();
+        let shown = owner(&case, "x\n99 decisions replayed, every one the same");
+        assert_eq!(shown.lines().count(), 1, "{shown}");
+        let shown = owner(&case, "breaker password=S3cr3tCanary-9f8e7d");
+        assert!(!shown.contains("S3cr3tCanary"), "{shown}");
+    }
 }

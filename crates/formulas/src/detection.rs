@@ -143,11 +143,13 @@ pub fn timing(alert: &Alert, evidence: &mut Evidence) -> Option<Timing> {
 }
 
 /// The share of bad events above which an expression is true, where it divides one number by another and its threshold is a
-/// part of the whole.
+/// part of the whole. Where it is true below the threshold, the numbers are of good events (`good / all < 0.95`).
 fn share(alert: &Alert) -> Option<f64> {
-    let query = alert.query.as_ref()?;
+    let query = alert.query.as_ref()?.value.as_str();
     let threshold = alert.threshold.as_ref()?.value;
-    (query.value.contains('/') && threshold > 0.0 && threshold < 1.0).then_some(threshold)
+    let is_share = query.contains('/') && threshold > 0.0 && threshold < 1.0;
+    let is_below = query.rfind('<') > query.rfind('>');
+    is_share.then_some(if is_below { 1.0 - threshold } else { threshold })
 }
 
 /// Takes the facts of one alert.
@@ -505,6 +507,33 @@ mod tests {
             (known.worst, known.unsure, known.slight),
             (secs(85), secs(0), secs(370))
         );
+    }
+
+    #[test]
+    fn a_ratio_of_good_events_allows_the_rest_as_bad_ones() {
+        let of = |query: &str, threshold: f64| {
+            let alert = Alert {
+                name: fact("a".to_owned()),
+                span: Span::new(FileId(0), 1, 2),
+                owner: cofferdam_model::Owner::default(),
+                severity: None,
+                labels: std::collections::BTreeMap::new(),
+                enabled: None,
+                query: Some(fact(query.to_owned())),
+                signals: Vec::new(),
+                selects: Vec::new(),
+                threshold: Some(fact(threshold)),
+                timing: Declared::Prometheus(PrometheusTiming::default()),
+                notifies: Vec::new(),
+                promised: None,
+            };
+            share(&alert)
+        };
+        assert_eq!(of("bad / all > 0.25", 0.25), Some(0.25));
+        assert_eq!(of("good / all < 0.75", 0.75), Some(0.25));
+        assert_eq!(of("good / all <= 0.75", 0.75), Some(0.25));
+        assert_eq!(of("bad > 0.25", 0.25), None);
+        assert_eq!(of("100 * bad / all > 5", 5.0), None);
     }
 
     #[test]

@@ -69,6 +69,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
+/// Whether the range of an alert's expression is a part of its time.
+fn has_range(alert: &Alert) -> bool {
+    matches!(&alert.timing, Timing::Prometheus(timing) if timing.range.is_some() && timing.burn.is_empty())
+}
+
 /// Whether an alert compares the rate at which the error budget is used.
 fn burns(alert: &Alert) -> bool {
     matches!(&alert.timing, Timing::Prometheus(timing) if !timing.burn.is_empty())
@@ -271,6 +276,11 @@ fn remedy(group: &[Timed<'_>]) -> &'static str {
             "Shorten threshold_duration first (60 s is the minimum with a 60 s window), then the window (30 \
              s) and the delay (no longer than your data is really late); or set threshold_occurrences = \
              \"at_least_once\" for total outages. For 60 s and less add a synthetic check."
+        }
+        "Prometheus" if group.iter().any(|(alert, ..)| has_range(alert)) => {
+            "Shorten the range of the expression, or lower its threshold so that less of the range must be filled; \
+             shorten `for`, the group's interval and the scrape interval of paging alerts, and set group_wait to 0 s \
+             for the paging route."
         }
         "Prometheus" => {
             "Shorten `for` (burn-rate alerts need none), the group's interval and the scrape interval of \

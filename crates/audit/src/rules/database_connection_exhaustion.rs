@@ -66,7 +66,7 @@ fn wanted_words(total: &Wanted) -> String {
     format!(
         "{} {are} wanted: {}",
         common::count(wanted, "connection"),
-        demand::words(total)
+        demand::words(total, false)
     )
 }
 
@@ -206,7 +206,7 @@ impl Shortage<'_> {
         let pool = match self.poolers {
             [] => format!(
                 "Put a pooler in front of the database ({})",
-                demand::pooler_for(engine, self.slots.free())
+                demand::pooler_for(engine, self.slots.free(), self.total.in_rollout())
             ),
             [first, ..] => format!("Let {} connect through {}", who(self.total), first.pooler),
         };
@@ -226,7 +226,7 @@ impl Shortage<'_> {
             "{}{of_poolers} = {} {when}; {leaves} {}. A connection beyond that is refused at once with \"{}\". Pools \
              that are already open keep their connections, so the replicas that start last (those that should help) get \
              none, and neither does one that restarts.",
-            demand::words(self.total),
+            demand::words(self.total, self.only_in_rollout()),
             common::count(asked, "connection"),
             show_number(f64::from(self.slots.free())),
             self.refusal
@@ -235,7 +235,7 @@ impl Shortage<'_> {
             explanation.push(' ');
             explanation.push_str(&demand::begins(self.total, begins));
         }
-        if self.in_rollout() > self.full() {
+        if self.in_rollout() > self.full() && !self.only_in_rollout() {
             explanation.push_str(&format!(
                 " A rollout at full scale wants {} while old and new pods overlap.",
                 show_number(self.in_rollout() as f64)

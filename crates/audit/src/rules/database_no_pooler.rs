@@ -71,7 +71,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 "{} = {}, most of them idle at any moment: a connection works only while a query \
                  runs. Each one costs the server memory{process}, and every scale-out opens its share \
                  at once.",
-                demand::words(&total),
+                demand::words(&total, false),
                 count(total.full(), "connection")
             ))
             .remedy(format!(

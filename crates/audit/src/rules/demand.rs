@@ -86,12 +86,16 @@ pub(crate) fn missing(wanted: &Wanted) -> Vec<Missing> {
     wanted.unknown.iter().cloned().map(Missing::from).collect()
 }
 
-/// The sum in words: `50 collector × 20 + 50 processor × 20`.
-pub(crate) fn words(wanted: &Wanted) -> String {
+/// The sum in words: `50 collector × 20 + 50 processor × 20`, in a rollout `(50 + 13) collector × 20`.
+pub(crate) fn words(wanted: &Wanted, in_rollout: bool) -> String {
     let one = |share: &Share| {
+        let most = show_number(f64::from(share.most));
+        let replicas = match share.surge {
+            more if in_rollout && more > 0 => format!("({most} + {})", show_number(f64::from(more))),
+            _ => most,
+        };
         format!(
-            "{} {} × {}",
-            show_number(f64::from(share.most)),
+            "{replicas} {} × {}",
             share.service,
             show_number(f64::from(share.each))
         )
@@ -137,13 +141,17 @@ pub(crate) fn begins(wanted: &Wanted, begins: Begins) -> String {
     }
 }
 
-/// The pooler to recommend for an engine, with at most `slots` connections to the server. PgBouncer speaks only PostgreSQL's
+/// The pooler to recommend for an engine, with at most `slots` connections to the server and room for `clients`. PgBouncer speaks only PostgreSQL's
 /// protocol, and its limit is of each replica. Sources: PgBouncer documentation, `max_db_connections`; ProxySQL
 /// documentation, `mysql_servers.max_connections`; Amazon RDS documentation, "Using Amazon RDS Proxy" (MySQL, MariaDB,
 /// PostgreSQL, SQL Server).
-pub(crate) fn pooler_for(engine: Option<Engine>, slots: u32) -> String {
+pub(crate) fn pooler_for(engine: Option<Engine>, slots: u32, clients: u64) -> String {
     let slots = show_number(f64::from(slots));
-    let pgbouncer = format!("PgBouncer with at most {slots} for max_db_connections × its replicas");
+    let pgbouncer = format!(
+        "PgBouncer with at most {slots} for max_db_connections × its replicas, and at least {} for max_client_conn × its \
+         replicas",
+        show_number(clients as f64)
+    );
     match engine {
         Some(Engine::PostgreSql | Engine::RdsPostgreSql | Engine::AuroraPostgreSql) => pgbouncer,
         Some(Engine::MySql) => {
@@ -163,7 +171,7 @@ mod tests {
 
     #[test]
     fn only_postgresql_has_pgbouncer() {
-        let has = |engine| pooler_for(engine, 100).contains("PgBouncer");
+        let has = |engine| pooler_for(engine, 100, 500).contains("PgBouncer");
         assert!(!has(Some(Engine::MySql)) && !has(Some(Engine::SqlServer)));
         assert!(has(Some(Engine::PostgreSql)) && has(Some(Engine::RdsPostgreSql)) && has(None));
     }

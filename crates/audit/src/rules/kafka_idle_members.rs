@@ -3,9 +3,9 @@
 use super::common::{self, At};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
-use cofferdam_formulas::members;
+use cofferdam_formulas::members::{self, Partitions};
 use cofferdam_model::Service;
-use cofferdam_model::kafka::Consumer;
+use cofferdam_model::kafka::{Assignor, Consumer};
 use cofferdam_model::registry::{self, Missing, Need};
 use std::borrow::Cow;
 
@@ -137,7 +137,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let mut finding = Finding::new(name, title)
         .severity(severity)
         .explain(explanation)
-        .remedy(remedy(service, (partitions, per_replica, members)))
+        .remedy(remedy(service, &of_topics, (per_replica, members)))
         .figure("partitions", partitions, "partitions")
         .evidence(evidence);
     for (figure, value) in finding_figures {
@@ -152,7 +152,8 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
 }
 
 /// How every member gets a partition: with fewer members, or with more partitions.
-fn remedy(service: &Service, (partitions, per_replica, members): (u32, u32, u32)) -> String {
+fn remedy(service: &Service, of_topics: &Partitions, (per_replica, members): (u32, u32)) -> String {
+    let partitions = of_topics.most_members();
     let fewer = match partitions / per_replica.max(1) {
         0 => format!(
             "Build at most {} in a replica and run one replica",
@@ -166,8 +167,14 @@ fn remedy(service: &Service, (partitions, per_replica, members): (u32, u32, u32)
             }
         }
     };
+    let (whose, together) = match (of_topics.topics.len(), of_topics.assignor) {
+        (1, _) => ("the topic", ""),
+        (_, Assignor::Range) => ("the largest topic", ""),
+        _ => ("its topics", " together"),
+    };
     format!(
-        "{fewer}, or give the topic at least {} before it may scale further (partitions can be added, not removed).",
+        "{fewer}, or give {whose} at least {}{together} before it may scale further (partitions can be added, not \
+         removed).",
         common::count(members.into(), "partition")
     )
 }
@@ -208,7 +215,7 @@ mod tests {
     #[test]
     fn the_assignor_decides_how_many_members_of_two_topics_are_idle() {
         use crate::rules::testing::fact;
-        use cofferdam_model::kafka::{Assignor, Topic};
+        use cofferdam_model::kafka::Topic;
         // Topics of 12 and 6 partitions, 50 members.
         let mut env = env_with_consumer(12, (2, 2, 50), None);
         let second = Topic {

@@ -137,11 +137,15 @@ fn report(cx: &Context<'_>, consumer: &Consumer, case: Case, out: &mut Verdicts)
         )
         .severity(severity)
         .explain(format!(
-            "All {all} partitions are assigned: {} {busiest} and {} {}. The group keeps up only as long \
+            "All {all} partitions are assigned: {} {busiest} and {} {}{}. The group keeps up only as long \
              as its busiest member does, so it has the capacity of {}, not of {members}.",
             gets(shares.busiest_members, " member"),
             gets(shares.least_members, ""),
             shares.least,
+            match members - shares.busiest_members - shares.least_members {
+                0 => "",
+                _ => ", the others a number between",
+            },
             amount(effective, "member")
         ))
         .remedy(format!(

@@ -95,6 +95,9 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
             sum,
             lowest,
             words,
+            direct: pooler.database.map_or(0, |id| {
+                connections::direct(cx.env, id, &mut Evidence::new()).full()
+            }),
             evidence,
         },
         out,
@@ -150,6 +153,8 @@ struct Case {
     sum: Sum,
     lowest: u64,
     words: String,
+    /// Connections that services open to the same database without the pooler.
+    direct: u64,
     evidence: Evidence,
 }
 
@@ -159,6 +164,7 @@ fn report(pooler: &Pooler, case: Case, out: &mut Verdicts) {
         sum,
         lowest,
         words,
+        direct,
         evidence,
     } = case;
     let title = if sum.one_user > lowest {
@@ -188,7 +194,7 @@ fn report(pooler: &Pooler, case: Case, out: &mut Verdicts) {
             },
             as_deployed(pooler, replicas)
         ))
-        .remedy(remedy(&sum.limits, lowest))
+        .remedy(remedy(&sum.limits, lowest, direct))
         .figure("replicas", f64::from(replicas), "replicas")
         .figure("connections_with_one_user", sum.one_user as f64, "connections")
         .figure("limit", lowest as f64, "connections")
@@ -202,7 +208,7 @@ fn report(pooler: &Pooler, case: Case, out: &mut Verdicts) {
 
 /// The setting with which all replicas together keep to the limit. It is of one replica and one database, and 0 would be no
 /// limit at all.
-fn remedy(limits: &Limits, lowest: u64) -> String {
+fn remedy(limits: &Limits, lowest: u64, direct: u64) -> String {
     let databases = match limits.databases {
         1 => String::new(),
         n => format!(" ÷ {n} databases"),
@@ -212,6 +218,20 @@ fn remedy(limits: &Limits, lowest: u64) -> String {
         1 => "",
         _ => ", or run fewer replicas",
     };
+    // What connects beside the pooler needs its own share, if there is one for both.
+    let left = lowest
+        .checked_sub(direct)
+        .filter(|left| direct > 0 && limits.fits(*left).is_some());
+    if let Some((left, each)) = left.and_then(|left| Some((left, limits.fits(left)?))) {
+        return format!(
+            "Set max_db_connections to {} ({} less {} of services beside the pooler leaves {} ÷ {replicas}{databases}, \
+             rounded down){fewer}; let applications log in as one user.",
+            show_number(each as f64),
+            show_number(lowest as f64),
+            show_number(direct as f64),
+            show_number(left as f64)
+        );
+    }
     match limits.fits(lowest) {
         Some(each) => format!(
             "Set max_db_connections to {} ({} ÷ {replicas}{databases}, rounded down){fewer}; let applications log in as \

@@ -55,6 +55,8 @@ fn a_remedys_number_silences_the_rule_that_gave_it() {
         "fewer replicas",
         "fewer consumers",
         "more partitions",
+        "more partitions of the largest",
+        "more partitions together",
         "even members",
     ] {
         assert!(taken.get(kind).is_some_and(|n| *n >= 20), "{kind}: {taken:?}");
@@ -89,6 +91,24 @@ fn of_group(
             }
             if let Some(consumer) = &mut service.consumer {
                 consumer.consumers = Some(n);
+            }
+            silent(&spec, finding)?;
+        }
+        if let Some(n) = after(finding, "give the largest topic at least ") {
+            *taken.entry("more partitions of the largest").or_default() += 1;
+            let mut spec = spec.clone();
+            if let Some(consumer) = &mut spec.services[at].consumer {
+                consumer.partitions.sort_unstable_by(|a, b| b.cmp(a));
+                consumer.partitions[0] = n;
+            }
+            silent(&spec, finding)?;
+        }
+        if let Some(n) = after(finding, "give its topics at least ") {
+            *taken.entry("more partitions together").or_default() += 1;
+            let mut spec = spec.clone();
+            if let Some(consumer) = &mut spec.services[at].consumer {
+                let sum: u32 = consumer.partitions.iter().sum();
+                consumer.partitions[0] += n - sum;
             }
             silent(&spec, finding)?;
         }
