@@ -7,7 +7,7 @@ use cofferdam_model::cells::Routing;
 use cofferdam_model::kafka::{CommitOrder, Consumer, KafkaClient};
 use cofferdam_model::scaling::ScalingBehaviour;
 use cofferdam_model::workload::Amount;
-use cofferdam_model::{Environment, Fact, Service, registry};
+use cofferdam_model::{Environment, Fact, Service, Source, registry};
 
 use cofferdam_policy::breaker::BreakerConfig;
 use cofferdam_policy::window::WindowConfig;
@@ -227,9 +227,18 @@ pub(super) fn assume_autoscaler(facts: &mut Evidence) {
 /// The autoscaler of a service with one metric whose value the scenario sets: 1,000 is its target.
 pub(super) fn autoscaler(env: &Environment, service: &Service) -> Option<AutoscalerConfig> {
     let scaler = service.autoscalers.first().map(|id| &env.autoscalers[id.0])?;
+    // What a person states is what runs, as it is for all rules.
+    let stated = |fact: &Option<Fact<u32>>| {
+        let fact = fact
+            .as_ref()
+            .filter(|fact| matches!(fact.source, Source::Stated(_)));
+        fact.map(|fact| fact.value)
+    };
+    let maximum = stated(&service.scale.max).unwrap_or(scaler.most()?.value);
+    let minimum = stated(&service.scale.min).unwrap_or(scaler.min.as_ref()?.value);
     Some(AutoscalerConfig {
-        minimum: scaler.min.as_ref()?.value,
-        maximum: scaler.most()?.value,
+        minimum: minimum.min(maximum),
+        maximum,
         targets: vec![Target::Value(1000)],
         pace: if scaler.says_how_fast() {
             Pace::Rules {
@@ -523,6 +532,47 @@ mod tests {
             select: select.map(|select| fact(select.to_owned())),
             span: Some(Span::new(FileId(0), 1, 2)),
         }))
+    }
+
+    #[test]
+    fn replicas_that_a_person_states_are_those_of_the_autoscaler() {
+        use cofferdam_model::workload::Completeness;
+        use cofferdam_model::{AutoscalerId, Owner, Parts};
+        let span = Span::new(FileId(0), 1, 2);
+        let scaler = cofferdam_model::scaling::Autoscaler {
+            name: "api".to_owned(),
+            format: "HorizontalPodAutoscaler".to_owned(),
+            span,
+            completeness: Completeness::Whole,
+            target: None,
+            workload: None,
+            owner: Owner::default(),
+            min: Some(fact(2)),
+            max: Some(fact(50)),
+            limit: None,
+            metrics: Vec::new(),
+            up: ScalingBehaviour::default(),
+            down: ScalingBehaviour::default(),
+        };
+        let env = Environment {
+            parts: Parts {
+                autoscalers: vec![scaler],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
+        let mut service = Service {
+            autoscalers: vec![AutoscalerId(0)],
+            ..Service::default()
+        };
+        let limits =
+            |service: &Service| autoscaler(&env, service).map(|config| (config.minimum, config.maximum));
+        assert_eq!(limits(&service), Some((2, 50)));
+        service.scale.max = Some(Fact::stated(1, span));
+        assert_eq!(limits(&service), Some((1, 1)));
+        service.scale.max = Some(Fact::stated(60, span));
+        service.scale.min = Some(Fact::stated(5, span));
+        assert_eq!(limits(&service), Some((5, 60)));
     }
 
     proptest! {
