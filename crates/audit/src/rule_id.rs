@@ -1,47 +1,30 @@
 //! The id of a rule: of one that is built in, or of one that people wrote.
 
-use std::cmp::Ordering;
+use smol_str::SmolStr;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::sync::Arc;
 
 /// The id of a rule in kebab-case. It never changes.
-#[derive(Debug, Clone)]
-pub struct RuleId(Text);
-
-#[derive(Debug, Clone)]
-enum Text {
-    BuiltIn(&'static str),
-    Own(Arc<str>),
-}
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId(SmolStr);
 
 impl RuleId {
     /// The id of a rule that is built in.
     #[must_use]
     pub const fn new(id: &'static str) -> RuleId {
-        RuleId(Text::BuiltIn(id))
+        RuleId(SmolStr::new_static(id))
     }
 
     /// The id of a rule that was read from a file.
     #[must_use]
     pub fn own(id: &str) -> RuleId {
-        RuleId(Text::Own(Arc::from(id)))
+        RuleId(SmolStr::new(id))
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        match &self.0 {
-            Text::BuiltIn(text) => text,
-            Text::Own(text) => text,
-        }
-    }
-}
-
-impl Default for RuleId {
-    fn default() -> Self {
-        RuleId::new("")
+        &self.0
     }
 }
 
@@ -52,14 +35,6 @@ impl Deref for RuleId {
         self.as_str()
     }
 }
-
-impl PartialEq for RuleId {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Eq for RuleId {}
 
 impl PartialEq<str> for RuleId {
     fn eq(&self, other: &str) -> bool {
@@ -91,24 +66,6 @@ impl PartialEq<RuleId> for String {
     }
 }
 
-impl PartialOrd for RuleId {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for RuleId {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
-    }
-}
-
-impl Hash for RuleId {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
-    }
-}
-
 impl fmt::Display for RuleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -124,6 +81,6 @@ mod tests {
         let (own, built_in) = (RuleId::own("single-replica"), RuleId::new("single-replica"));
         assert_eq!(own, built_in);
         assert_eq!(own, "single-replica");
-        assert_eq!(own.cmp(&RuleId::new("state-in-pod")), Ordering::Less);
+        assert_eq!(own.cmp(&RuleId::new("state-in-pod")), std::cmp::Ordering::Less);
     }
 }

@@ -9,6 +9,42 @@ use std::time::Duration;
 /// The window of an objective that sets none.
 const WINDOW: Duration = Duration::from_secs(30 * 86_400);
 
+/// An alert on the burn rate: it fires when its share of the error budget is used within its long window, seen over both
+/// windows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BurnAlert {
+    /// Share of the error budget.
+    pub budget: f64,
+    /// Long window.
+    pub long: Duration,
+    /// Short window.
+    pub short: Duration,
+}
+
+impl BurnAlert {
+    const fn new(budget: f64, long: u64, short: u64) -> Self {
+        BurnAlert {
+            budget,
+            long: Duration::from_secs(long),
+            short: Duration::from_secs(short),
+        }
+    }
+
+    /// How many times the rate that just uses the budget up over `window` it fires above.
+    #[must_use]
+    pub fn factor(self, window: Duration) -> f64 {
+        self.budget * window.as_secs_f64() / self.long.as_secs_f64()
+    }
+}
+
+/// The two pages and the ticket that *The Site Reliability Workbook* recommends (chapter 5, table 5-8), the fastest first. Of
+/// 30 days the first is 14.4 times the rate that just uses the budget up.
+pub const WORKBOOK: [BurnAlert; 3] = [
+    BurnAlert::new(0.02, 3600, 300),
+    BurnAlert::new(0.05, 6 * 3600, 1800),
+    BurnAlert::new(0.10, 3 * 86_400, 6 * 3600),
+];
+
 /// An objective's target and window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Objective {
@@ -25,16 +61,14 @@ impl Objective {
         self.window.mul_f64((1.0 - self.target).clamp(0.0, 1.0))
     }
 
-    /// The page that *The Site Reliability Workbook* (chapter 5, table 5-8) recommends: 2 % of the error budget in an hour,
-    /// seen over an hour and five minutes. Of 30 days that is 14.4 times the rate that just uses it up.
+    /// The fastest of the recommended pages ([`WORKBOOK`]).
     #[must_use]
     pub fn page(self) -> BurnWindows {
-        let long = Duration::from_secs(3600);
-        let hours = self.window.as_secs_f64() / long.as_secs_f64();
+        let [page, ..] = WORKBOOK;
         BurnWindows {
-            long,
-            short: Duration::from_secs(300),
-            share: (0.02 * hours * (1.0 - self.target)).clamp(0.0, 1.0),
+            long: page.long,
+            short: page.short,
+            share: (page.factor(self.window) * (1.0 - self.target)).clamp(0.0, 1.0),
         }
     }
 }

@@ -79,8 +79,17 @@ pub struct Begins {
 pub struct Fits {
     /// Connections, at least 1.
     pub each: u64,
-    /// Whether of one process, otherwise of one replica.
-    pub of_process: bool,
+    /// Of what.
+    pub of: Unit,
+}
+
+/// What has pools of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A process.
+    Process,
+    /// A replica, where it is not known how its processes share what a person states.
+    Replica,
 }
 
 impl Wanted {
@@ -139,23 +148,22 @@ impl Wanted {
     }
 
     fn fits_with(&self, slots: u64, replicas: impl Fn(&Share) -> u64) -> Option<Fits> {
-        let of_process = !self.shares.iter().any(|share| share.is_stated);
-        let unit = |share: &Share| match of_process {
-            true => u64::from(share.processes.max(1)),
-            false => 1,
+        let of = match self.shares.iter().any(|share| share.is_stated) {
+            true => Unit::Replica,
+            false => Unit::Process,
         };
+        let unit = |share: &Share| match of {
+            Unit::Process => u64::from(share.processes.max(1)),
+            Unit::Replica => 1,
+        };
+        let now = |share: &Share| u64::from(share.each).div_ceil(unit(share));
         let wanted = |each: u64| -> u64 {
-            let of = |share: &Share| {
-                let units = replicas(share) * unit(share);
-                units * each.min(u64::from(share.each).div_ceil(unit(share)))
-            };
-            self.shares.iter().map(of).sum()
+            let shares = self.shares.iter();
+            shares
+                .map(|share| replicas(share) * unit(share) * each.min(now(share)))
+                .sum()
         };
-        let largest = self
-            .shares
-            .iter()
-            .map(|share| u64::from(share.each).div_ceil(unit(share)));
-        let largest = u32::try_from(largest.max()?).unwrap_or(u32::MAX);
+        let largest = u32::try_from(self.shares.iter().map(now).max()?).unwrap_or(u32::MAX);
         if wanted(1) > slots {
             return None;
         }
@@ -163,7 +171,7 @@ impl Wanted {
             true => u64::from(first(largest, |each| wanted(u64::from(each)) > slots) - 1),
             false => u64::from(largest),
         };
-        (each > 0).then_some(Fits { each, of_process })
+        (each > 0).then_some(Fits { each, of })
     }
 
     /// Its shares and unknown ones by the name of the service.
@@ -250,56 +258,22 @@ pub fn wanted<'a>(
         used.push(pool);
         evidence.owner(&pool.owner);
         let there = known.get(&(id, pool.pooler)).copied();
-        let stated = service.connections_per_pod.as_ref();
-        if stated.is_none() && pool.size.is_none() {
-            wanted
-                .unknown
-                .push(Need::of(&services::CONNECTIONS_PER_POD, &service.name));
-            continue;
-        }
-        let scale = &service.scale;
-        let Some(most) = scale.max.as_ref().or(scale.current.as_ref()) else {
-            wanted.unknown.push(Need::of(&services::REPLICAS, &service.name));
+        let Some(share) = share_of(
+            (id, service),
+            pool,
+            there.is_none(),
+            &mut wanted.unknown,
+            evidence,
+        ) else {
             continue;
         };
-        // What a person states leads the places of a result.
-        let stated = stated.map(|stated| {
-            let label = format!("{} each", count(stated.value.into(), "connection"));
-            evidence.input_as(
-                format!("{}: connections of a replica", service.name),
-                stated,
-                label,
-            )
-        });
-        let most = match there {
-            Some(_) => most.value,
+        match there {
+            Some(at) => wanted.shares[at].each = wanted.shares[at].each.saturating_add(share.each),
             None => {
-                let label = format!("at most {}", count(most.value.into(), "replica"));
-                evidence.input_as(format!("{}: maximum replicas", service.name), most, label)
+                known.insert((id, pool.pooler), wanted.shares.len());
+                wanted.shares.push(share);
             }
-        };
-        let (each, processes) = match stated {
-            Some(each) => (each, 1),
-            None => of_pool(service, pool, evidence),
-        };
-        if let Some(at) = there {
-            let share = &mut wanted.shares[at];
-            share.each = share.each.saturating_add(each);
-            continue;
         }
-        let least = scale.min.as_ref().or(scale.current.as_ref());
-        known.insert((id, pool.pooler), wanted.shares.len());
-        wanted.shares.push(Share {
-            id,
-            service: service.name.clone(),
-            pooler: pool.pooler,
-            each,
-            processes,
-            is_stated: service.connections_per_pod.is_some(),
-            least: least.map_or(0, |least| least.value),
-            most,
-            surge: scale.surge.as_ref().map_or(0, |surge| surge.value),
-        });
     }
     reached(env, &used, evidence);
     wanted
@@ -312,6 +286,51 @@ fn unknown_way<'a>(pool: &Pool, pooled: &BTreeMap<DatabaseId, &'a str>) -> Optio
         .filter(|_| is_open)
         .and_then(|id| pooled.get(&id))
         .copied()
+}
+
+/// The share of one pool; `None`, with a need, if it is not known. The replicas are an input once, with the first pool.
+fn share_of(
+    (id, service): (ServiceId, &Service),
+    pool: &Pool,
+    is_first: bool,
+    unknown: &mut Vec<Need>,
+    evidence: &mut Evidence,
+) -> Option<Share> {
+    let (name, scale) = (&service.name, &service.scale);
+    let stated = service.connections_per_pod.as_ref();
+    if stated.is_none() && pool.size.is_none() {
+        unknown.push(Need::of(&services::CONNECTIONS_PER_POD, name));
+        return None;
+    }
+    let Some(most) = scale.max.as_ref().or(scale.current.as_ref()) else {
+        unknown.push(Need::of(&services::REPLICAS, name));
+        return None;
+    };
+    // What a person states leads the places of a result.
+    let all = stated.map(|stated| {
+        let label = format!("{} each", count(stated.value.into(), "connection"));
+        evidence.input_as(format!("{name}: connections of a replica"), stated, label)
+    });
+    if is_first {
+        let label = format!("at most {}", count(most.value.into(), "replica"));
+        evidence.input_as(format!("{name}: maximum replicas"), most, label);
+    }
+    let (each, processes) = match all {
+        Some(all) => (all, 1),
+        None => of_pool(service, pool, evidence),
+    };
+    let least = scale.min.as_ref().or(scale.current.as_ref());
+    Some(Share {
+        id,
+        service: name.clone(),
+        pooler: pool.pooler,
+        each,
+        processes,
+        is_stated: stated.is_some(),
+        least: least.map_or(0, |least| least.value),
+        most: most.value,
+        surge: scale.surge.as_ref().map_or(0, |surge| surge.value),
+    })
 }
 
 /// The connections of one replica by one pool, and its processes.

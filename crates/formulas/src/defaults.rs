@@ -110,10 +110,6 @@ defaults! {
     PGBOUNCER_QUERY_WAIT: Duration = "PgBouncer", "query_wait_timeout", secs(120), "all",
         "query_wait_timeout is 120 s, PgBouncer's default",
         "PgBouncer documentation, Configuration";
-    /// Processes of a replica.
-    PROCESSES: u32 = "any program", "processes of a replica", 1, "all",
-        "one process a replica",
-        "docs/reading.md";
     /// The window over which New Relic aggregates a signal.
     NEW_RELIC_WINDOW: Duration = "New Relic", "aggregation_window", secs(60), "all",
         "aggregation_window is 60 s, New Relic's default",

@@ -19,8 +19,6 @@ pub struct Limits {
     pub replicas_known: bool,
     /// Users that log in; `None` if every lease of a credential is one, without a bound.
     pub users: Option<u32>,
-    /// Whether the users are stated; otherwise one is counted, the fewest.
-    pub users_known: bool,
     /// Databases, at least 1.
     pub databases: u32,
     /// `default_pool_size`.
@@ -88,7 +86,6 @@ pub fn limits(pooler: &Pooler, evidence: &mut Evidence) -> Limits {
         replicas: replicas.max(1),
         replicas_known: pooler.replicas.is_some(),
         users: users(pooler, evidence),
-        users_known: pooler.users.is_some(),
         databases: databases.max(1),
         pool,
         reserve,
@@ -160,7 +157,6 @@ mod tests {
         replicas: 3,
         replicas_known: true,
         users: Some(1),
-        users_known: true,
         databases: 1,
         pool: 25,
         reserve: 0,

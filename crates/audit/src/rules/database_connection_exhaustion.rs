@@ -4,7 +4,7 @@ use super::common;
 use super::demand::{self, Pooled};
 use crate::finding::{Evidence, Finding, Severity, UNNAMED};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
-use cofferdam_formulas::connections::{self, Begins, Fits, Slots, Wanted};
+use cofferdam_formulas::connections::{self, Begins, Fits, Slots, Unit, Wanted};
 use cofferdam_model::DatabaseId;
 use cofferdam_model::database::{Database, Engine};
 use cofferdam_model::registry::Need;
@@ -191,10 +191,9 @@ impl Shortage<'_> {
             finding = finding.figure("begins_at", f64::from(begins.at), "replicas");
         }
         if let Some(fits) = self.total.fits(self.left()) {
-            let name = if fits.of_process {
-                "fits_a_process"
-            } else {
-                "fits_a_replica"
+            let name = match fits.of {
+                Unit::Process => "fits_a_process",
+                Unit::Replica => "fits_a_replica",
             };
             finding = finding.figure(name, fits.each as f64, "connections");
         }
@@ -280,7 +279,10 @@ fn smaller(total: &Wanted, slots: u64) -> String {
 /// How large pools may be, as a clause: so that there is room for the pods of a rollout, and without them.
 fn pools(total: &Wanted, slots: u64) -> Option<String> {
     let words = |fits: Fits| {
-        let whose = if fits.of_process { "a process" } else { "a replica" };
+        let whose = match fits.of {
+            Unit::Process => "a process",
+            Unit::Replica => "a replica",
+        };
         format!("at most {} {whose}", show_number(fits.each as f64))
     };
     let (with, without) = (total.fits(slots), total.fits_without_rollout(slots)?);

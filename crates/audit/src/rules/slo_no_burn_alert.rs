@@ -2,12 +2,11 @@
 
 use crate::finding::{Evidence, Finding, Severity, Subject};
 use crate::rule::{Check, Context, Fix, Group, Rule, RuleId, Verdicts};
-use cofferdam_formulas::budget;
+use cofferdam_formulas::budget::{self, WORKBOOK};
 use cofferdam_model::Absence;
 use cofferdam_model::alerts::{Alert, Slo, Timing};
 use cofferdam_model::units::{show_duration, show_number};
 use std::borrow::Cow;
-use std::time::Duration;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -21,13 +20,6 @@ pub static RULE: Rule = Rule {
     page: Cow::Borrowed(include_str!("../../../../docs/rules/slo-no-burn-alert.md")),
     check: Check::BuiltIn(check),
 };
-
-/// Share of the budget, long window and short window of the three alerts that the SRE Workbook recommends.
-const WINDOWS: [(f64, u64, u64); 3] = [
-    (0.02, 3600, 300),
-    (0.05, 6 * 3600, 1800),
-    (0.10, 3 * 86_400, 6 * 3600),
-];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     if cx.env.slos.is_empty() || cx.env.alerts.iter().any(is_burn_alert) {
@@ -57,30 +49,22 @@ fn judge(cx: &Context<'_>, slo: &Slo, out: &mut Verdicts) {
     let Some(objective) = budget::objective(slo, &mut evidence) else {
         return;
     };
-    let (target, window, budget) = (
-        objective.target,
-        objective.window.as_secs_f64(),
-        objective.budget(),
-    );
+    let (target, budget) = (objective.target, objective.budget());
     let owner = cx.env.owner_name(&slo.owner);
     let name = if slo.name.is_empty() {
         owner
     } else {
         slo.name.clone()
     };
-    let rows: Vec<String> = WINDOWS
-        .iter()
-        .map(|(share, long, short)| {
-            let factor = share * window / *long as f64;
-            format!(
-                "burn rate above {} over {} and over {}",
-                show_number(factor),
-                show_duration(Duration::from_secs(*long)),
-                show_duration(Duration::from_secs(*short))
-            )
-        })
-        .collect();
-    let fast = WINDOWS[0].0 * window / WINDOWS[0].1 as f64;
+    let rows = WORKBOOK.map(|alert| {
+        format!(
+            "burn rate above {} over {} and over {}",
+            show_number(alert.factor(objective.window)),
+            show_duration(alert.long),
+            show_duration(alert.short)
+        )
+    });
+    let fast = WORKBOOK[0].factor(objective.window);
     out.report(
         Finding::new(
             Subject::named("objective", &name),
@@ -113,6 +97,7 @@ mod tests {
     use crate::rules::testing::{self, fact, span};
     use crate::rules::testing::{alert, condition};
     use cofferdam_model::{Environment, Owner, Parts, Share};
+    use std::time::Duration;
 
     fn env(days: u64) -> Environment {
         Environment {

@@ -254,12 +254,9 @@ mod tests {
                 testing::all(&RULE, &env)
             };
             for finding in with(Duration::from_secs(outer)) {
-                let above = testing::advised(&finding.remedy, "raise outer above ", ".").map(str::to_owned);
-                // A fraction has a point as well.
-                let above = finding.remedy.rsplit_once(" above ").map_or(above.unwrap_or_default(), |(_, time)| {
-                    time.trim_end_matches('.').to_owned()
-                });
-                proptest::prop_assert!(with(testing::advised_time(&above) + Duration::from_secs(1)).is_empty(), "{}", finding.remedy);
+                let (_, above) = finding.remedy.rsplit_once(" above ").unwrap();
+                let above = testing::advised_time(above.trim_end_matches('.')) + Duration::from_secs(1);
+                proptest::prop_assert!(with(above).is_empty(), "{}", finding.remedy);
             }
         }
     }

@@ -130,7 +130,7 @@ fn what_fits_counts_processes_and_the_pods_of_a_rollout_and_leaves_small_pools_a
     let process = |each| {
         Some(Fits {
             each,
-            of_process: true,
+            of: Unit::Process,
         })
     };
     assert_eq!(one.fits(97), process(7));
@@ -150,7 +150,7 @@ fn what_fits_counts_processes_and_the_pods_of_a_rollout_and_leaves_small_pools_a
         wanted_of(vec![stated]).fits(97),
         Some(Fits {
             each: 9,
-            of_process: false
+            of: Unit::Replica
         })
     );
 }
@@ -202,18 +202,21 @@ fn shares() -> impl Strategy<Value = Wanted> {
 proptest! {
     #[test]
     fn pools_of_the_size_that_fits_fit_and_larger_ones_do_not(wanted in shares(), slots in 0u64..5000) {
-        let with = |each: u64, of_process: bool| -> u64 {
+        let with = |each: u64, of: Unit| -> u64 {
             let shares = wanted.shares.iter().map(|share| {
-                let units = if of_process { share.processes } else { 1 };
+                let units = match of {
+                    Unit::Process => share.processes,
+                    Unit::Replica => 1,
+                };
                 let now = u64::from(share.each) / u64::from(units);
                 u64::from(units) * now.min(each) * u64::from(share.most + share.surge)
             });
             shares.sum()
         };
         match wanted.fits(slots) {
-            Some(Fits { each, of_process }) => {
-                prop_assert!(with(each, of_process) <= slots);
-                prop_assert!(wanted.in_rollout() <= slots || with(each + 1, of_process) > slots);
+            Some(Fits { each, of }) => {
+                prop_assert!(with(each, of) <= slots);
+                prop_assert!(wanted.in_rollout() <= slots || with(each + 1, of) > slots);
             }
             None => prop_assert!(wanted.in_rollout() > slots),
         }

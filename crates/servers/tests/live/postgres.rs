@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use cofferdam_formulas::defaults::POSTGRESQL_RESERVED;
 use cofferdam_formulas::erlang::erlang_b;
 use cofferdam_servers::Postgres;
 use cofferdam_simulate::chance::Streams;
-use cofferdam_simulate::components::postgres::{Costs, RESERVED, Slots, replay, visits};
+use cofferdam_simulate::components::postgres::{Costs, Slots, replay, visits};
 use tokio::time::Instant;
 
 use super::{connect, runtime, started};
@@ -45,7 +46,7 @@ fn a_burst_gets_exactly_the_free_slots() {
             (accepted, refused)
         });
         wait_until_free(&url);
-        let mut slots = Slots::new(40, RESERVED);
+        let mut slots = Slots::new(40, POSTGRESQL_RESERVED.value);
         let predicted = (0..clients).filter(|_| slots.connect()).count();
         assert_eq!(accepted, predicted, "of {clients}: 37 are left of 40");
         let share = f64::from(refused) / f64::from(clients);
@@ -80,7 +81,7 @@ fn poisson_demand_is_refused_as_erlang_b_and_the_simulator_predict() {
     let hold = Duration::from_secs(1);
     let mut chance = Streams::new(11, 0).stream("postgres", "visits");
     let visits = visits(1800, 74.0, hold, &mut chance);
-    let (_, simulated) = replay(&visits, Slots::new(40, RESERVED));
+    let (_, simulated) = replay(&visits, Slots::new(40, POSTGRESQL_RESERVED.value));
     let refused = runtime().block_on(async {
         let start = Instant::now();
         let attempts: Vec<_> = visits

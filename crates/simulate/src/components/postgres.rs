@@ -19,9 +19,6 @@ use cofferdam_policy::Time;
 
 use crate::chance::Chance;
 
-/// `superuser_reserved_connections` if it is not set.
-pub const RESERVED: u32 = 3;
-
 /// The slots of a server that ordinary roles can have.
 #[derive(Debug, Clone)]
 pub struct Slots {
@@ -268,6 +265,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use cofferdam_formulas::defaults::POSTGRESQL_RESERVED;
+
+    const RESERVED: u32 = POSTGRESQL_RESERVED.value;
     use crate::chance::Streams;
     use cofferdam_formulas::erlang;
 

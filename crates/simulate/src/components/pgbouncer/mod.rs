@@ -21,6 +21,10 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use cofferdam_formulas::defaults::{
+    PGBOUNCER_MAX_CLIENT_CONN, PGBOUNCER_MAX_DB_CONNECTIONS, PGBOUNCER_POOL_SIZE, PGBOUNCER_QUERY_WAIT,
+    PGBOUNCER_RESERVE,
+};
 use cofferdam_policy::Time;
 
 use line::{Group, Pool};
@@ -72,14 +76,14 @@ impl Default for PgBouncerConfig {
     fn default() -> Self {
         Self {
             pool_mode: Mode::Session,
-            max_client_conn: 100,
-            default_pool_size: 20,
+            max_client_conn: PGBOUNCER_MAX_CLIENT_CONN.value,
+            default_pool_size: PGBOUNCER_POOL_SIZE.value,
             min_pool_size: 0,
-            reserve_pool_size: 0,
+            reserve_pool_size: PGBOUNCER_RESERVE.value,
             reserve_pool_timeout: Duration::from_secs(5),
-            max_db_connections: 0,
+            max_db_connections: PGBOUNCER_MAX_DB_CONNECTIONS.value,
             max_user_connections: 0,
-            query_wait_timeout: Duration::from_secs(120),
+            query_wait_timeout: PGBOUNCER_QUERY_WAIT.value,
             server_login_retry: Duration::from_secs(15),
             server_idle_timeout: Duration::from_secs(600),
         }

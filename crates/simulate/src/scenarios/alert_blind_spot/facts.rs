@@ -12,7 +12,6 @@ use crate::components::alert::{AlertConfig, Expression, NewRelicConfig, Promethe
 
 /// The timing of an alert, if its product is known.
 pub(super) fn timing(alert: &Declared, facts: &mut Evidence) -> Option<AlertConfig> {
-    let share = share(alert, facts);
     match detection::timing(alert, facts)? {
         Timing::NewRelic(timing) => Some(AlertConfig::NewRelic(NewRelicConfig {
             slide: timing.slide,
@@ -20,7 +19,7 @@ pub(super) fn timing(alert: &Declared, facts: &mut Evidence) -> Option<AlertConf
             method: timing.method,
             threshold_duration: timing.duration,
             all: timing.all,
-            share,
+            share: share(alert, facts),
             loss_of_signal: timing.loss_of_signal,
         })),
         Timing::Prometheus(timing) => Some(AlertConfig::Prometheus(PrometheusConfig {
@@ -31,7 +30,7 @@ pub(super) fn timing(alert: &Declared, facts: &mut Evidence) -> Option<AlertConf
             expression: match timing.burn.is_empty() {
                 true => Expression::Share {
                     range: timing.range.unwrap_or_default(),
-                    share: timing.share.unwrap_or(share),
+                    share: timing.share.unwrap_or_else(|| share(alert, facts)),
                 },
                 false => Expression::Burn(timing.burn),
             },
@@ -52,8 +51,7 @@ fn share(alert: &Declared, facts: &mut Evidence) -> f64 {
         .as_ref()
         .map(|t| t.value)
         .filter(|t| percentage && *t > 0.0 && *t < 100.0);
-    let burns = matches!(&alert.timing, cofferdam_model::alerts::Timing::Prometheus(timing) if !timing.burn.is_empty());
-    if threshold.is_none() && !burns {
+    if threshold.is_none() {
         let name = &alert.name.value;
         facts.assume(format!(
             "{name} fires above 5 % of bad requests: its threshold is not a percentage"

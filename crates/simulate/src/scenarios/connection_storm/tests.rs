@@ -52,7 +52,6 @@ fn between(pool_mode: Mode, users: Option<u32>) -> Between {
             replicas: 3,
             replicas_known: true,
             users,
-            users_known: true,
             databases: 1,
             pool: 25,
             reserve: 0,
